@@ -169,6 +169,9 @@ export const ERRORS = {
     'Report it with the log; the entity was reloaded.',
   ),
 
+  'activity-failed': spec(500, 'never', 'An activity failed for good.', 'Its attempts or its deadline ran out; see the cause.'),
+  cancelled: spec(409, 'never', 'The run was cancelled.', 'Nothing to do; compensations have run.'),
+
   // ── store ──
   'store-full': spec(503, 'after', 'The disk is full; nothing was written.', 'Free space; the node goes on by itself.'),
   'store-failed': spec(

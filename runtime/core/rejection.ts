@@ -1,0 +1,55 @@
+import { PerdureError } from './errors.ts';
+
+/**
+ * The errors that user code throws and catches. The class says what the runtime does with it.
+ *
+ * Invariants:
+ * J1. A Rejection is final: never retried, its code and details travel unchanged to whoever waits.
+ * J2. Anything else that a handler throws is a defect.
+ */
+
+const REJECTION = Symbol.for('perdure.rejection');
+
+/** A business "no". Made by `Cart.reject(code, details?)`; `by` says who said it (an entity type, `type/id` once it travelled, or an activity). */
+export class Rejection<C extends string = string> extends Error {
+  readonly [REJECTION] = true;
+  readonly code: C;
+  readonly details: unknown;
+  readonly by: string;
+
+  constructor(code: C, details?: unknown, by = '', message?: string) {
+    super(message ?? code);
+    this.name = 'Rejection';
+    this.code = code;
+    this.details = details;
+    this.by = by;
+  }
+}
+
+/** Is it a rejection? Branded, so that two copies of the package agree. */
+export function isRejection(error: unknown): error is Rejection {
+  return typeof error === 'object' && error !== null && REJECTION in error;
+}
+
+/** An activity that failed for good: its attempts or its deadline ran out. */
+export class ActivityError extends PerdureError {
+  readonly activity: string;
+  readonly attempts: number;
+  readonly reason: 'attempts' | 'deadline';
+
+  constructor(activity: string, attempts: number, reason: 'attempts' | 'deadline', options?: ErrorOptions) {
+    super('activity-failed', `activity ${activity} failed after ${attempts} attempt(s)`, undefined, options);
+    this.name = 'ActivityError';
+    this.activity = activity;
+    this.attempts = attempts;
+    this.reason = reason;
+  }
+}
+
+/** Thrown once inside a durable handler whose cancellation was asked for, at the first await that loses nothing. */
+export class CancelledError extends PerdureError {
+  constructor() {
+    super('cancelled');
+    this.name = 'CancelledError';
+  }
+}

@@ -1,0 +1,119 @@
+import type { Answer } from '../core/answer.ts';
+import type { EntityDefinition } from '../core/definition/erased.ts';
+import type { Position, Revision } from '../core/record.ts';
+import type { Delivery } from './delivery.ts';
+
+/**
+ * What the edges (HTTP, client in process, CLI, tests) may ask of a host. Everything that is one per signal takes a callback, so that a tick
+ * answers its whole batch without a promise each; what operators ask returns promises. Promises reject with PerdureError.
+ */
+export interface HostSurface {
+  readonly storeId: string;
+  /** Registered entity types, by type. */
+  readonly definitions: ReadonlyMap<string, EntityDefinition>;
+
+  /** Puts a signal or update into the mailbox of its entity; unknown types and names, limits and drain are answered, not thrown. */
+  deliver(delivery: Delivery): void;
+  /**
+   * Takes an update back whose caller has stopped waiting. True: it had not been taken and never will be. False: it was taken and goes on.
+   * Its `done` is not called any more either way.
+   */
+  withdraw(delivery: Delivery): boolean;
+
+  /**
+   * Evaluates a declared query. Without `strong` on the entity's last durable state; with it, in mailbox order and confirmed by the store.
+   * Answer `done` carries the value. An entity without a stream answers from its initial state.
+   */
+  query(request: QueryRequest, done: (answer: Answer) => void): void;
+
+  /** What is known of an entity. Rejects `not-found` without a stream, `forgotten`. */
+  view(type: string, id: string, options: { readonly strong: boolean }): Promise<EntityView>;
+  /** Decoded records from a revision on, at most `limit`. Rejects `not-found` without a stream. */
+  history(type: string, id: string, from: Revision, limit: number): Promise<HistoryPage>;
+  /** Status and outcome of the run that a signal id opened. Rejects `unknown-run`. */
+  run(type: string, id: string, signalId: string): Promise<RunView>;
+  /** An operator's verb, recorded with who asked. Rejects `not-parked`, `not-paused`, `not-found`, `malformed-request` … */
+  admin(request: AdminRequest): Promise<EntityView>;
+
+  status(): HostStatus;
+  metrics(): HostMetrics;
+}
+
+export interface QueryRequest {
+  readonly type: string;
+  readonly id: string;
+  readonly name: string;
+  /** Not validated. */
+  readonly input: unknown;
+  readonly strong: boolean;
+}
+
+export interface EntityView {
+  readonly type: string;
+  readonly id: string;
+  /** Null if it cannot be folded. */
+  readonly state: unknown;
+  readonly revision: Revision;
+  readonly position: Position;
+  /** Open runs. */
+  readonly runs: readonly { readonly signalId: string; readonly name: string; readonly status: string; readonly since: number }[];
+  /** What the entity owes, soonest first. Times are milliseconds since 1970. */
+  readonly owes: readonly { readonly kind: 'timer'; readonly name: string; readonly key: string; readonly dueAt: number }[];
+  readonly parked: {
+    readonly reason: string;
+    /** The signal or timer that failed first. */
+    readonly signal: string | null;
+    readonly message: string;
+    readonly since: number;
+    /** Number of held messages, the failed one included. */
+    readonly held: number;
+  } | null;
+  readonly paused: { readonly by: string; readonly why: string; readonly since: number } | null;
+}
+
+export interface HistoryPage {
+  readonly events: readonly {
+    readonly revision: Revision;
+    readonly position: Position;
+    readonly type: string;
+    readonly data: unknown;
+    readonly metadata: unknown;
+    /** Turn time, milliseconds since 1970. */
+    readonly time: number;
+  }[];
+  /** Revision to go on from; undefined at the head. */
+  readonly next: Revision | undefined;
+}
+
+export interface RunView {
+  readonly signalId: string;
+  readonly name: string;
+  readonly status: 'held' | 'running' | 'completed' | 'rejected' | 'failed' | 'cancelled';
+  readonly result?: unknown;
+  readonly problem?: { readonly code: string; readonly message: string; readonly details?: unknown };
+}
+
+export type AdminVerb = 'retry' | 'skip' | 'edit' | 'pause' | 'resume' | 'forget';
+export interface AdminRequest {
+  readonly type: string;
+  readonly id: string;
+  readonly verb: AdminVerb;
+  /** Who asks: recorded. */
+  readonly by: string;
+  /** Why: recorded. */
+  readonly why: string;
+  /** `edit`: the payload that replaces the first held signal's. */
+  readonly payload?: unknown;
+}
+
+export interface HostStatus {
+  readonly state: 'starting' | 'running' | 'draining' | 'stopped' | 'failed';
+  /** Why it is not ready; empty when it is. */
+  readonly reasons: readonly string[];
+}
+
+/** Plain numbers, read by the metrics endpoint. Counters only grow; gauges say what is. Keyed by name, optionally with one label. */
+export interface HostMetrics {
+  readonly counters: Readonly<Record<string, number>>;
+  readonly gauges: Readonly<Record<string, number>>;
+}

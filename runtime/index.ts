@@ -1,0 +1,41 @@
+/**
+ * `perdure`: what definitions are made of. No Node API, so contracts load in a browser and in handlers.
+ */
+
+export { activity } from './core/definition/activity.ts';
+export { durable, serial } from './core/definition/durable.ts';
+export { entity } from './core/definition/entity.ts';
+export { query, signal, typed } from './core/definition/message.ts';
+export { projection } from './core/definition/projection.ts';
+export type {
+  Activity,
+  ActivityImplementation,
+  ActivityInfo,
+  Address,
+  AnyImplementation,
+  AnyProjection,
+  Callable,
+  Duration,
+  Entity,
+  EntityOptions,
+  Envelope,
+  EventMeta,
+  EventOf,
+  Implementation,
+  Meta,
+  Model,
+  Projection,
+  Query,
+  QueryMessage,
+  Run,
+  Saga,
+  Schema,
+  Signal,
+  SignalMessage,
+  StateOf,
+  Task,
+  Turn,
+} from './core/definition/types.ts';
+export { upcast } from './core/definition/upcast.ts';
+export { ERRORS, type ErrorCode, PerdureError } from './core/errors.ts';
+export { ActivityError, CancelledError, Rejection } from './core/rejection.ts';
