@@ -1,0 +1,130 @@
+import type { HeldMessage, JournalData } from './journal.ts';
+import { JOURNAL_PREFIX, type NewRecord, type Revision, type SourceMark, type TimerChange } from './record.ts';
+import { ArmedTimers } from './timers.ts';
+import { IdWindow } from './window.ts';
+
+/**
+ * Bookkeeping: the fold over journal records and metadata. Runs no user code and cannot fail on the user's account, so it stands even when the state
+ * cannot be folded.
+ *
+ * Invariants:
+ * B1. It is a function of the records folded, in order: the live one and a rehydrated one are equal.
+ * B2. A mark only moves forward: a message at or below its source's mark was handled.
+ * B3. While `parked` or `paused` stands, or `heldCount` > 0, no user code of the entity runs but for what `Released` releases.
+ * B4. Turn time never goes backwards.
+ */
+export class Bookkeeping {
+  /** Revision of the last record folded, -1 before the first. */
+  revision: Revision = -1;
+  /** Time of the last turn folded, milliseconds since 1970. */
+  lastTimeMs = 0;
+  /** Armings given out so far; the next timer set gets the next number. */
+  armings = 0;
+  forgotten = false;
+  parked: ParkedState | undefined;
+  paused: PausedState | undefined;
+  /** Number of messages held and not yet released or skipped. */
+  heldCount = 0;
+  /** No held message before this revision is left: where the search for the next one starts. */
+  heldFrom: Revision = 0;
+  readonly marks = new Map<string, { position: number; index: number }>();
+  readonly window = new IdWindow();
+  readonly timers = new ArmedTimers();
+
+  /** Does user code have to wait (B3)? */
+  get holding(): boolean {
+    return this.parked !== undefined || this.paused !== undefined || this.heldCount > 0;
+  }
+
+  /** Was a message of this source and place handled before (B2)? */
+  handled(mark: SourceMark): boolean {
+    const known = this.marks.get(mark.source);
+    return known !== undefined && (mark.position < known.position || (mark.position === known.position && mark.index <= known.index));
+  }
+
+  /** Moves the mark of a source forward. */
+  note(mark: SourceMark): void {
+    if (!this.handled(mark)) this.marks.set(mark.source, { position: mark.position, index: mark.index });
+  }
+
+  /** Folds the next record of the stream. `timeMs` is the time of its turn. */
+  fold(record: NewRecord, timeMs: number): void {
+    this.revision += 1;
+    if (timeMs > this.lastTimeMs) this.lastTimeMs = timeMs;
+    const { meta, type } = record;
+    if (meta.signal !== undefined) this.window.add(meta.signal, this.revision, timeMs);
+    if (meta.mark !== undefined) this.note(meta.mark);
+    if (meta.timers !== undefined) for (const change of meta.timers) this.applyTimer(change);
+    if (type.startsWith(JOURNAL_PREFIX)) this.#foldJournal(type, record.data, timeMs);
+  }
+
+  #foldJournal(type: string, data: unknown, timeMs: number): void {
+    const fold = JOURNAL_FOLDS[type];
+    // A journal record of a later version is unknown here; it is kept in the stream and means nothing to this one.
+    fold?.(this, data, timeMs);
+  }
+
+  /** Applies a recorded timer change. */
+  applyTimer(change: TimerChange): void {
+    if (change.dueAt !== null && change.arming > this.armings) this.armings = change.arming;
+    this.timers.apply(change);
+  }
+}
+
+export interface ParkedState {
+  readonly reason: JournalData['Parked']['reason'];
+  readonly signal: string | null;
+  readonly name: string;
+  readonly message: string;
+  readonly sinceMs: number;
+}
+export interface PausedState {
+  readonly by: string;
+  readonly why: string;
+  readonly sinceMs: number;
+}
+
+type JournalFold = (books: Bookkeeping, data: unknown, timeMs: number) => void;
+function foldOf<T extends keyof JournalData>(type: T, fold: (books: Bookkeeping, data: JournalData[T], timeMs: number) => void) {
+  return [JOURNAL_PREFIX + type, fold as JournalFold] as const;
+}
+
+/** What each journal record does to bookkeeping; those that are missing here do nothing but what their metadata says. */
+const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries([
+  foldOf('TimerSet', (books, data) => books.applyTimer(data)),
+  foldOf('TimerCleared', (books, { timer, key }) => books.applyTimer({ timer, key, dueAt: null })),
+  foldOf('TimerFired', (books, { timer, key, arming }) => {
+    // Set again by an earlier message of the same batch: that arming stays.
+    if (books.timers.get(timer, key)?.arming === arming) books.applyTimer({ timer, key, dueAt: null });
+  }),
+  foldOf('SignalHeld', (books, _held: HeldMessage) => {
+    if (books.heldCount === 0) books.heldFrom = books.revision;
+    books.heldCount += 1;
+  }),
+  foldOf('Parked', (books, { reason, signal, name, message }, sinceMs) => {
+    books.parked = { reason, signal, name, message, sinceMs };
+  }),
+  foldOf('Released', (books, { held }) => released(books, held)),
+  foldOf('HeldSkipped', (books, { held }) => released(books, held)),
+  foldOf('Paused', (books, { by, why }, sinceMs) => {
+    books.paused = { by, why, sinceMs };
+  }),
+  foldOf('Resumed', (books, { of }) => {
+    if (of === 'pause') books.paused = undefined;
+    else if (books.parked?.reason === 'fold') books.parked = undefined;
+  }),
+  foldOf('Forgotten', (books, { marks }) => {
+    books.forgotten = true;
+    books.parked = undefined;
+    books.paused = undefined;
+    books.heldCount = 0;
+    books.timers.clear();
+    for (const mark of marks) books.note(mark);
+  }),
+]);
+
+function released(books: Bookkeeping, held: Revision): void {
+  books.heldCount -= 1;
+  books.heldFrom = held + 1;
+  books.parked = undefined;
+}

@@ -1,0 +1,109 @@
+import type { TimerChange } from './record.ts';
+
+/** An armed timer. `arming` tells one setting of a timer from the next: a firing of an older one is void. */
+export interface ArmedTimer {
+  readonly timer: string;
+  readonly key: string;
+  readonly dueAt: number;
+  readonly arming: number;
+}
+
+/**
+ * The armed timers of one entity.
+ *
+ * Invariants:
+ * M1. At most one arming per (timer, key); set again, the older one is void.
+ * M2. `earliest` is the armed timer with the smallest (dueAt, arming).
+ */
+export class ArmedTimers {
+  readonly #armed = new Map<string, ArmedTimer>();
+  /** Binary heap by (dueAt, arming) with void entries left in until they come up. */
+  #heap: ArmedTimer[] = [];
+
+  get size(): number {
+    return this.#armed.size;
+  }
+
+  get(timer: string, key: string): ArmedTimer | undefined {
+    return this.#armed.get(slot(timer, key));
+  }
+
+  /** Applies a recorded change. */
+  apply(change: TimerChange): void {
+    if (change.dueAt === null) {
+      this.#armed.delete(slot(change.timer, change.key));
+      return;
+    }
+    const { timer, key, dueAt, arming } = change;
+    const armed = { timer, key, dueAt, arming };
+    this.#armed.set(slot(timer, key), armed);
+    if (this.#heap.length > 16 && this.#heap.length > 2 * this.#armed.size) this.#rebuild();
+    else this.#push(armed);
+  }
+
+  /** The timer that is due first, undefined if none is armed. */
+  earliest(): ArmedTimer | undefined {
+    for (;;) {
+      const top = this.#heap[0];
+      if (top === undefined || this.get(top.timer, top.key) === top) return top;
+      this.#pop();
+    }
+  }
+
+  /** All armed timers, soonest first. */
+  all(): readonly ArmedTimer[] {
+    return [...this.#armed.values()].sort((a, b) => a.dueAt - b.dueAt || a.arming - b.arming);
+  }
+
+  clear(): void {
+    this.#armed.clear();
+    this.#heap = [];
+  }
+
+  #rebuild(): void {
+    // A sorted array is a heap.
+    this.#heap = [...this.all()];
+  }
+
+  #push(armed: ArmedTimer): void {
+    const heap = this.#heap;
+    let at = heap.push(armed) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || !before(armed, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = armed;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      const right = heap[child + 1];
+      let next = heap[child];
+      if (next === undefined) break;
+      if (right !== undefined && before(right, next)) {
+        next = right;
+        child += 1;
+      }
+      if (!before(next, last)) break;
+      heap[at] = next;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function before(a: ArmedTimer, b: ArmedTimer): boolean {
+  return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.arming < b.arming);
+}
+
+function slot(timer: string, key: string): string {
+  return key === '' ? timer : `${timer}\u0000${key}`;
+}

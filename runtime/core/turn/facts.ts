@@ -1,0 +1,42 @@
+import { type JournalData, journal } from '../journal.ts';
+import type { NewRecord, RecordMeta } from '../record.ts';
+import type { SignalInput, TimerInput } from './input.ts';
+import type { SegmentOutcome } from './segment.ts';
+
+/**
+ * Facts: what is recorded of a message whatever its handler says.
+ */
+
+/** Why an entity parks. */
+export type ParkReason = Pick<JournalData['Parked'], 'reason' | 'name' | 'message'>;
+
+/** The fact that a timer fired. */
+export function firedRecord(input: TimerInput): NewRecord {
+  const { timer, key, arming } = input;
+  return journal('TimerFired', { timer, key, arming });
+}
+
+/** What a firing is known by in metadata and logs. */
+export function timerId(input: { readonly timer: string; readonly key: string }): string {
+  return input.key === '' ? `timer:${input.timer}` : `timer:${input.timer}/${input.key}`;
+}
+
+export const NO_META: RecordMeta = Object.freeze({});
+
+/** Metadata shared by all records of a message. */
+export function metaOf(input: SignalInput): RecordMeta {
+  const { idChosen, mark, context } = input;
+  if (!idChosen && mark === undefined && context === undefined) return NO_META;
+  return {
+    ...(idChosen ? { signal: input.signalId, name: input.name } : {}),
+    ...(mark === undefined ? {} : { mark }),
+    ...context,
+  };
+}
+
+/** Why an entity is parked by a defect: told to operators. */
+export function parkReason(name: string, defect: Extract<SegmentOutcome, { kind: 'defect' }>): ParkReason {
+  const { error, code } = defect;
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { reason: 'defect', name, message: `${code}: ${message}`.slice(0, 2_000) };
+}

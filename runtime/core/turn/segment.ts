@@ -1,0 +1,154 @@
+import { type Answer, failed } from '../answer.ts';
+import type { MessageDeclaration, PlainHandler } from '../definition/erased.ts';
+import { type ErrorCode, isPerdureError, PerdureError } from '../errors.ts';
+import type { Image } from '../image.ts';
+import { journal, timerRecord } from '../journal.ts';
+import { LIMITS } from '../limits.ts';
+import { plainSize } from '../plain.ts';
+import type { NewRecord, RecordMeta } from '../record.ts';
+import { isRejection, type Rejection } from '../rejection.ts';
+import { type Issue, validate } from '../schema.ts';
+import { TurnContext } from './context.ts';
+import type { TurnEnv } from './step.ts';
+
+/**
+ * One segment of a run: user code from its start (or an await) to its end (or the next await). A plain handler is a run of one segment.
+ *
+ * Invariants:
+ * N1. A segment that completes is all of its records; one that rejects or is defective is none of them.
+ * N2. Timer changes ride in the metadata of the segment's last event, or are records of their own if it emitted none.
+ * N3. A message whose id enters the window leaves at least one record with that id.
+ */
+export type SegmentOutcome =
+  | {
+      readonly kind: 'completed';
+      readonly records: readonly NewRecord[];
+      readonly state: unknown;
+      readonly bytes: number;
+      readonly result: unknown;
+    }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection }
+  | { readonly kind: 'invalid'; readonly issues: readonly Issue[] }
+  | { readonly kind: 'defect'; readonly code: ErrorCode; readonly error: unknown };
+
+export interface SegmentRequest {
+  readonly handler: PlainHandler;
+  /** Undefined for timers, whose argument is their key. */
+  readonly declaration: MessageDeclaration | undefined;
+  readonly payload: unknown;
+  readonly meta: RecordMeta;
+  readonly signalId: string;
+  /** Makes the seed differ within a turn. */
+  readonly index: number;
+  readonly wantsResult: boolean;
+}
+
+/** Runs one segment of a plain handler on an image; changes nothing of the image. Never throws on account of user code. */
+export function runSegment(image: Image, request: SegmentRequest, env: TurnEnv): SegmentOutcome {
+  const { definition, books } = image;
+  const context = new TurnContext({
+    definition,
+    id: image.id,
+    state: image.state,
+    nowMs: env.nowMs,
+    seed: `${env.turnId}/${request.index}`,
+    meta: request.meta,
+    signalId: request.signalId,
+    armings: books.armings,
+    timersArmed: books.timers.size,
+    armed: (timer, key) => books.timers.get(timer, key) !== undefined,
+    freeze: env.freeze,
+  });
+  try {
+    const checked =
+      request.declaration === undefined
+        ? ({ ok: true, value: request.payload } as const)
+        : validate(request.declaration.input, request.payload);
+    if (!checked.ok) return { kind: 'invalid', issues: checked.issues };
+    const returned = request.handler(context, env.freeze(checked.value));
+    if (context.poison !== undefined) throw context.poison;
+    const result = resultOf(request, returned);
+    return { kind: 'completed', ...consequences(context, request, result), state: context.state(), result };
+  } catch (error) {
+    if (isRejection(error) && context.poison === undefined) return { kind: 'rejected', rejection: error };
+    return { kind: 'defect', code: defectCode(error), error };
+  } finally {
+    context.close();
+  }
+}
+
+const KEPT_CODES: readonly ErrorCode[] = [
+  'determinism',
+  'payload-not-plain',
+  'turn-too-large',
+  'result-invalid',
+  'turn-over',
+  'too-many-timers',
+];
+function defectCode(error: unknown): ErrorCode {
+  return KEPT_CODES.find((code) => isPerdureError(error, code)) ?? 'defect';
+}
+
+function resultOf(request: SegmentRequest, returned: unknown): unknown {
+  if (typeof returned === 'object' && returned !== null && 'then' in returned) {
+    throw new PerdureError('defect', 'a plain handler returned a promise: nothing would wait for it; use durable(async …)');
+  }
+  if (!request.wantsResult) return null;
+  const output = request.declaration?.output;
+  if (output === undefined) return null;
+  const checked = validate(output, returned);
+  if (!checked.ok) {
+    const [first] = checked.issues;
+    throw new PerdureError('result-invalid', `the result does not fit its schema: ${first?.path}: ${first?.message}`, checked.issues);
+  }
+  return checked.value === undefined ? null : checked.value;
+}
+
+/** The records of a completed segment: what the context collected, with timers (N2) and the result (N3) in their places. */
+function consequences(context: TurnContext, request: SegmentRequest, result: unknown): { records: readonly NewRecord[]; bytes: number } {
+  const { records, lastEvent, timerChanges: timers } = context;
+  const { meta } = request;
+  const keepsId = meta.signal !== undefined;
+  let bytes = context.bytes;
+  let resultBytes = 0;
+  if (result !== null) {
+    resultBytes = plainSize(result, 'result');
+    if (resultBytes > LIMITS.maxTurnBytes) throw new PerdureError('turn-too-large', 'result is larger than a turn may be');
+  }
+  const rides = keepsId && result !== null && resultBytes <= LIMITS.maxResultInMetaBytes && lastEvent >= 0;
+  const event = records[lastEvent];
+  if (event !== undefined && (timers !== undefined || rides)) {
+    records[lastEvent] = {
+      ...event,
+      meta: { ...event.meta, ...(timers === undefined ? {} : { timers }), ...(rides ? { res: result } : {}) },
+    };
+    bytes += (timers?.length ?? 0) * 48 + (rides ? resultBytes : 0);
+  } else if (timers !== undefined) {
+    for (const change of timers) records.push({ ...timerRecord(change), meta });
+    bytes += timers.length * 64;
+  }
+  if (keepsId && !rides) {
+    if (result !== null) records.push(journal('UpdateAnswered', { result }, meta));
+    else if (records.length === 0) records.push(journal('SignalIgnored', {}, meta));
+    bytes += resultBytes + 64;
+  }
+  return { records, bytes };
+}
+
+/** The answer to a rejected message. */
+export function rejectedAnswer(rejection: Rejection, image: Image): Answer {
+  const { code, details, message } = rejection;
+  return {
+    kind: 'rejected',
+    code,
+    details: details ?? null,
+    by: `${image.definition.type}/${image.id}`,
+    message,
+    position: image.position,
+  };
+}
+
+/** The answer to a message whose payload does not fit. */
+export function invalidAnswer(what: string, issues: readonly Issue[]): Answer {
+  return failed('invalid-payload', `the payload of ${what} does not fit its schema`, issues);
+}

@@ -1,0 +1,29 @@
+import type { Answer } from '../answer.ts';
+import type { Image } from '../image.ts';
+import type { NewRecord } from '../record.ts';
+import type { Decision, Input, Step } from './input.ts';
+
+/** What a turn is given beside its messages. */
+export interface TurnEnv {
+  /** Turn time: not before the image's last time; the caller has made it so (turnTime). */
+  readonly nowMs: number;
+  /** Random, new for each commit attempt. */
+  readonly turnId: string;
+  /** deepFreeze in development and tests, identity in production. */
+  readonly freeze: (value: unknown) => unknown;
+  /** Called with what user code threw when it was not a rejection. */
+  readonly onDefect?: (error: unknown, input: Input) => void;
+  /** Estimated bytes that one append may hold. */
+  readonly maxTurnBytes: number;
+}
+
+/** A step that appends nothing. */
+export function nothing(image: Image, decision: Decision): Step {
+  return { records: NONE, state: image.state, bytes: 0, decision };
+}
+const NONE: readonly NewRecord[] = [];
+
+/** The plain "it is done" on the image as it stands. The host sets the position of what was appended. */
+export function done(image: Image, result: unknown = null): Extract<Answer, { kind: 'done' }> {
+  return { kind: 'done', result, revision: image.books.revision, position: image.position, repeated: false };
+}
