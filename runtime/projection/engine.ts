@@ -1,0 +1,219 @@
+/**
+ * One table that follows the log: its life, its failure, and the readers that wait for it. Alone: what stops it stops no other.
+ *
+ * Invariants:
+ * G1. A table is changed by one engine at a time. One that loses a write stands by and changes nothing until it is told to retry.
+ * G2. An engine starts only from a checkpoint of this log.
+ * G3. An event that cannot be applied stops the engine before its turn, named, until `retry` or `skip`.
+ * G4. `reached` resolves only when the rows that readers see include every event before the position and at it.
+ */
+import { isPerdureError, PerdureError } from '../core/errors.ts';
+import type { Position } from '../core/record.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { EventStore } from '../ports/event-store.ts';
+import type { ReadStore } from '../ports/read-store.ts';
+import { Alarm } from './alarm.ts';
+import { Backoff } from './backoff.ts';
+import { EventFailure, type EventPlace, type Folding } from './folding.ts';
+import { Pump, type PumpEnd } from './pump.ts';
+import { TableWriter } from './table-writer.ts';
+import { Waiters } from './waiters.ts';
+
+/** While it stands by and readers wait, an engine looks at the other writer's checkpoint this often. */
+const STANDBY_POLL_MS = 250;
+
+export interface ProjectionPorts {
+  readonly events: EventStore;
+  readonly rows: ReadStore;
+  readonly clock: Clock;
+  /** Told what an operator should know: `warn` for trouble, `info` for what an operator did. Fields are plain data. */
+  readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/**
+ * `running`; `retrying`: store or log fail for now; `failed`: stopped before `event`; `standby`: another node writes the rows;
+ * `stopped`: not started, or stopped.
+ */
+export type ProjectionState = 'stopped' | 'running' | 'retrying' | 'failed' | 'standby';
+
+export interface ProjectionStatus {
+  readonly name: string;
+  readonly table: string;
+  readonly state: ProjectionState;
+  /** First position that readers do not see yet. */
+  readonly position: Position;
+  /** True once the head of the log was reached since the start. */
+  readonly caughtUp: boolean;
+  /** Events folded, but not written yet. */
+  readonly pendingEvents: number;
+  readonly error: { readonly code: string; readonly message: string } | undefined;
+  /** The event that could not be applied. */
+  readonly event: EventPlace | undefined;
+}
+
+export class ProjectionEngine {
+  readonly folding: Folding;
+  readonly #ports: ProjectionPorts;
+  readonly #waiters: Waiters;
+  readonly #standby: Alarm;
+  readonly #skipped = new Set<Position>();
+  #writer: TableWriter;
+  #pump: Pump | undefined;
+  #done: Promise<void> = Promise.resolve();
+  #state: ProjectionState = 'stopped';
+  #error: unknown;
+  #caughtUp = false;
+  /** What a standby has seen of the other writer. */
+  #seen: Position = 0;
+
+  constructor(folding: Folding, ports: ProjectionPorts) {
+    this.folding = folding;
+    this.#ports = ports;
+    this.#waiters = new Waiters(ports.clock);
+    this.#standby = new Alarm(ports.clock, () => void this.#look());
+    this.#writer = this.#makeWriter();
+  }
+
+  /** Declares the table and follows the log from its checkpoint. Throws `store-mismatch`, `invalid-definition`. */
+  async start(): Promise<void> {
+    if (this.#pump !== undefined) return;
+    await this.#ports.rows.declare(this.folding.table);
+    const writer = this.#makeWriter();
+    await writer.load(await this.#ports.events.headPosition());
+    if (this.#pump !== undefined) return;
+    this.#writer = writer;
+    this.#state = 'running';
+    this.#error = undefined;
+    const pump = new Pump({
+      folding: this.folding,
+      events: this.#ports.events,
+      clock: this.#ports.clock,
+      writer,
+      skipped: this.#skipped,
+      progress: (caughtUp) => this.#progress(caughtUp),
+      wanted: () => this.#waiters.lowest,
+      trouble: (error) => this.#trouble(error),
+    });
+    this.#pump = pump;
+    this.#done = pump.run().then((end) => this.#ended(end));
+  }
+
+  /** Writes what changed and ends; readers that wait are refused. */
+  async stop(): Promise<void> {
+    await this.#pump?.stop();
+    await this.#done;
+    this.#ended({ kind: 'stopped' });
+  }
+
+  /**
+   * Resolves when readers see every event up to and at `position`. Rejects with `projection-behind` after `timeoutMs`, with
+   * `projection-failed` if the engine is stopped by an event, with `store-closed` if it is not running at all.
+   */
+  async reached(position: Position, timeoutMs: number): Promise<void> {
+    if (position < this.#visible()) return;
+    if (this.#state === 'failed') throw this.#failedError();
+    if (this.#state === 'stopped') throw new PerdureError('store-closed');
+    const reached = this.#waiters.wait(position, timeoutMs);
+    if (this.#state === 'standby') this.#standby.arm(0);
+    else if (position < this.#writer.covered) void this.#pump?.flush();
+    await reached;
+  }
+
+  /** Goes on after a failure, or after another writer has gone. Does nothing if it is running. */
+  async retry(): Promise<void> {
+    if (this.#state !== 'failed' && this.#state !== 'standby') return;
+    this.#ports.log('info', 'projection is tried again', { projection: this.folding.name });
+    await this.start();
+  }
+
+  /** Goes on without the event at `position`, which must be the one that failed (`not-parked` otherwise). Logged. */
+  async skip(position: Position): Promise<void> {
+    const failure = this.#error;
+    if (this.#state !== 'failed' || !(failure instanceof EventFailure) || failure.event.position !== position) {
+      throw new PerdureError('not-parked', `Projection ${this.folding.name} is not stopped at the event at ${position}.`);
+    }
+    this.#skipped.add(position);
+    this.#ports.log('info', 'event is skipped', { projection: this.folding.name, event: failure.event, error: failure.message });
+    await this.start();
+  }
+
+  status(): ProjectionStatus {
+    const error = this.#error;
+    return {
+      name: this.folding.name,
+      table: this.folding.table.table,
+      state: this.#state,
+      position: this.#visible(),
+      caughtUp: this.#caughtUp,
+      pendingEvents: this.#writer.pendingEvents,
+      error: error === undefined ? undefined : { code: codeOf(error), message: error instanceof Error ? error.message : String(error) },
+      event: error instanceof EventFailure ? error.event : undefined,
+    };
+  }
+
+  #progress(caughtUp: boolean): void {
+    if (this.#state === 'retrying') {
+      this.#state = 'running';
+      this.#error = undefined;
+    }
+    this.#caughtUp ||= caughtUp;
+    for (const position of this.#skipped) if (position < this.#writer.storedPosition) this.#skipped.delete(position);
+    this.#waiters.reached(this.#visible());
+  }
+
+  #trouble(error: unknown): void {
+    this.#state = 'retrying';
+    this.#error = error;
+    this.#ports.log('warn', 'projection cannot go on for now', { projection: this.folding.name, error: String(error) });
+  }
+
+  #ended(end: PumpEnd): void {
+    this.#pump = undefined;
+    this.#state = end.kind === 'lost' ? 'standby' : end.kind;
+    if (end.kind === 'failed') {
+      this.#error = end.error;
+      this.#ports.log('warn', 'projection stopped at an event', { projection: this.folding.name, error: String(end.error) });
+      this.#waiters.refuse(this.#failedError());
+    } else if (end.kind === 'lost') {
+      this.#seen = this.#writer.storedPosition;
+      this.#ports.log('warn', 'projection stands by: another node writes its rows', { projection: this.folding.name });
+      this.#standby.arm(0);
+    } else {
+      this.#standby.disarm();
+      this.#waiters.refuse(new PerdureError('store-closed'));
+    }
+  }
+
+  /** Reads the other writer's checkpoint, again and again while readers wait. */
+  async #look(): Promise<void> {
+    if (this.#state !== 'standby') return;
+    try {
+      const checkpoint = await this.#ports.rows.checkpoint(this.folding.table.table);
+      this.#seen = Math.max(this.#seen, checkpoint?.position ?? 0);
+    } catch (error) {
+      this.#ports.log('warn', 'checkpoint cannot be read', { projection: this.folding.name, error: String(error) });
+    }
+    if (this.#state !== 'standby') return;
+    this.#waiters.reached(this.#seen);
+    if (this.#waiters.size > 0) this.#standby.arm(STANDBY_POLL_MS);
+  }
+
+  #visible(): Position {
+    return this.#state === 'standby' ? this.#seen : this.#writer.visible;
+  }
+
+  #failedError(): PerdureError {
+    return new PerdureError('projection-failed', `Projection ${this.folding.name} stopped: ${String(this.#error)}`);
+  }
+
+  #makeWriter(): TableWriter {
+    const { rows, events, clock } = this.#ports;
+    const listener = { trouble: (error: unknown) => this.#trouble(error), recovered: () => this.#progress(false) };
+    return new TableWriter(rows, events.storeId, this.folding, new Backoff(clock), listener);
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof EventFailure) return 'projection-failed';
+  return isPerdureError(error) ? error.code : 'store-failed';
+}

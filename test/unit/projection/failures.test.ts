@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryEventStore } from '../../../runtime/adapters/memory/event-store.ts';
+import { createMemoryLog } from '../../../runtime/adapters/memory/event-store-log.ts';
+import type { ProjectionDefinition, RowReducer } from '../../../runtime/projection/definition.ts';
+import { amountOf, cartFold, counter, quiet, World } from './world.ts';
+
+/** Fails at the amounts in `broken`, which a test may change: a corrected reducer. */
+function fragile(broken: Set<number>, name = 'fragile'): ProjectionDefinition {
+  const added = (row: unknown, data: unknown) => {
+    const seen = (row as { seen: number[] } | undefined)?.seen ?? [];
+    seen.push(amountOf(data));
+    if (broken.has(amountOf(data))) throw new Error(`cannot take ${amountOf(data)}`);
+    return { seen };
+  };
+  const upcast = (_type: string, _version: number, data: unknown) => data;
+  return { name, version: 1, indexes: {}, sources: [{ entityType: 'cart', reducers: new Map([['Added', added]]), upcast }] };
+}
+
+async function stopped() {
+  const world = new World();
+  const broken = new Set([3]);
+  const node = world.node([fragile(broken), counter()]);
+  await world.append('cart-1', ['Added', { amount: 1 }]);
+  const turn = await world.append('cart-1', ['Added', { amount: 2 }], ['Added', { amount: 3 }], ['Added', { amount: 4 }]);
+  await world.append('cart-1', ['Added', { amount: 5 }]);
+  await node.projections.start();
+  await quiet();
+  return { world, broken, turn, ...node };
+}
+
+describe('a failing event', () => {
+  it('G3, B3: stops its projection alone, before the turn, named', async () => {
+    const { projections, turn, logged } = await stopped();
+    expect(projections.status()).toMatchObject([
+      {
+        name: 'fragile',
+        state: 'failed',
+        position: turn,
+        error: { code: 'projection-failed' },
+        event: { stream: 'cart-1', type: 'Added', revision: 2, position: turn + 1 },
+      },
+      { name: 'counts', state: 'running' },
+    ]);
+    expect(await projections.get('fragile', '1')).toEqual({ seen: [1] });
+    expect(await projections.get('counts', '1')).toEqual({ count: 5, sum: 15 });
+    expect(projections.caughtUp()).toBe(false);
+    expect(logged).toContainEqual(expect.objectContaining({ level: 'warn', message: 'projection stopped at an event' }));
+  });
+
+  it('G3: readers that wait for it are refused at once, those of earlier events are served', async () => {
+    const { projections, turn } = await stopped();
+    await expect(projections.reached('fragile', turn)).rejects.toMatchObject({ code: 'projection-failed' });
+    await projections.reached('fragile', turn - 1);
+  });
+
+  it('G3: retry goes on under corrected code', async () => {
+    const { projections, broken } = await stopped();
+    await projections.retry('fragile');
+    await quiet();
+    expect(projections.status()[0]?.state).toBe('failed');
+    broken.clear();
+    await projections.retry('fragile');
+    await quiet();
+    expect(projections.status()[0]).toMatchObject({ state: 'running', error: undefined, event: undefined });
+    expect(await projections.get('fragile', '1')).toEqual({ seen: [1, 2, 3, 4, 5] });
+  });
+
+  it('G3: skip goes on without that event only, and is logged', async () => {
+    const { projections, turn, logged } = await stopped();
+    await expect(projections.skip('fragile', turn)).rejects.toMatchObject({ code: 'not-parked' });
+    await projections.skip('fragile', turn + 1);
+    await quiet();
+    expect(await projections.get('fragile', '1')).toEqual({ seen: [1, 2, 4, 5] });
+    expect(logged).toContainEqual(
+      expect.objectContaining({ level: 'info', message: 'event is skipped', fields: expect.objectContaining({ projection: 'fragile' }) }),
+    );
+    await expect(projections.skip('fragile', turn + 1)).rejects.toMatchObject({ code: 'not-parked' });
+  });
+
+  it('G3: a skip that is not written yet is asked for again after a crash', async () => {
+    const { world, projections, rows, broken, turn } = await stopped();
+    rows.faults.push(...Array.from({ length: 50 }, () => 'before' as const));
+    await projections.skip('fragile', turn + 1);
+    await quiet();
+    const next = world.node([fragile(broken)]);
+    await next.projections.start();
+    await quiet();
+    expect(next.projections.status()[0]).toMatchObject({ state: 'failed', position: turn });
+  });
+
+  it.each([
+    ['a row that is no object', () => 7],
+    ['a row with a value that cannot be indexed', () => ({ at: [1] })],
+    ['a row with a text that is too long for its index', () => ({ at: 'x'.repeat(3_000) })],
+  ])('U3: %s is the failure of its event', async (_what, reducer) => {
+    const world = new World();
+    const reducers = new Map<string, RowReducer>([
+      ['Added', reducer],
+      ['Fine', () => ({ at: 1 })],
+    ]);
+    const sources = [{ entityType: 'cart', reducers, upcast: () => ({}) }];
+    const { projections } = world.node([{ name: 'p', version: 1, indexes: { byAt: ['at'] }, sources }]);
+    await world.append('cart-1', ['Fine']);
+    const position = await world.append('cart-2', ['Added']);
+    await world.append('cart-3', ['Fine']);
+    await projections.start();
+    await quiet();
+    expect(projections.status()[0]).toMatchObject({ state: 'failed', event: { stream: 'cart-2', position } });
+    expect(await projections.get('p', '1')).toEqual({ at: 1 });
+    await projections.skip('p', position);
+    await quiet();
+    expect(await projections.get('p', '3')).toEqual({ at: 1 });
+  });
+
+  it('G3: keys and upcasters that throw stop the projection too, and can be skipped', async () => {
+    for (const part of [
+      { keysOf: () => ['k'.repeat(600)] },
+      {
+        keysOf: () => ['k'],
+        upcast: () => {
+          throw new Error('unknown version');
+        },
+      },
+    ]) {
+      const world = new World();
+      const reducers = new Map([['Added', () => ({})]]);
+      const sources = [{ entityType: 'cart', reducers, upcast: () => ({}), ...part }];
+      const { projections } = world.node([{ name: 'p', version: 1, indexes: {}, sources }]);
+      const position = await world.append('cart-1', ['Added']);
+      await projections.start();
+      await quiet();
+      expect(projections.status()[0]).toMatchObject({ state: 'failed', event: { position } });
+      await projections.skip('p', position);
+      await quiet();
+      expect(projections.status()[0]?.state).toBe('running');
+    }
+  });
+
+  it('G3: an event that the built-in rows cannot fold stops them, with what they had', async () => {
+    const world = new World();
+    const { projections } = world.node([], [cartFold]);
+    await projections.start();
+    await world.append('cart-1', ['Added', { amount: 1 }]);
+    await quiet();
+    const position = await world.append('cart-1', ['Unheard']);
+    await quiet();
+    expect(projections.status()[0]).toMatchObject({ state: 'failed', event: { type: 'Unheard', position } });
+    expect(await projections.get('entity.cart', '1')).toMatchObject({ revision: 0, state: { added: [1] } });
+  });
+});
+
+describe('starting', () => {
+  it('G2: a checkpoint of another store is refused, and nothing stays running', async () => {
+    const world = new World();
+    const { projections } = world.node([counter()]);
+    await projections.start();
+    await world.append('cart-1', ['Added']);
+    await quiet();
+    await projections.stop();
+    const other = world.node([counter({ name: 'new' }), counter()], [], new MemoryEventStore(createMemoryLog('store-2')));
+    await expect(other.projections.start()).rejects.toMatchObject({ code: 'store-mismatch' });
+    expect(other.projections.status().map(({ state }) => state)).toEqual(['stopped', 'stopped']);
+  });
+
+  it('G2: a checkpoint beyond the head is refused', async () => {
+    const world = new World();
+    const { projections } = world.node([counter()]);
+    await projections.start();
+    await world.append('cart-1', ['Added']);
+    await quiet();
+    await projections.stop();
+    const shorter = world.node([counter()], [], new MemoryEventStore(createMemoryLog('store-1')));
+    await expect(shorter.projections.start()).rejects.toMatchObject({ code: 'store-mismatch' });
+  });
+
+  it('names are unique, and unknown ones are refused', async () => {
+    const world = new World();
+    expect(() => world.node([counter(), counter({ version: 2 })])).toThrow(expect.objectContaining({ code: 'invalid-definition' }));
+    expect(() => world.node([counter({ sources: [] })])).toThrow(expect.objectContaining({ code: 'invalid-definition' }));
+    await expect(world.node([]).projections.get('counts', '1')).rejects.toMatchObject({ code: 'unknown-projection' });
+  });
+});
