@@ -1,0 +1,143 @@
+import { LIMITS } from '../../core/limits.ts';
+import type { Position, Revision, StoredTurn, StreamName } from '../../core/record.ts';
+import type { SubscribeOptions, Subscription, SubscriptionBatch } from '../../ports/event-store.ts';
+import { BlockScan } from './block-scan.ts';
+import { frameInfo, readTurn } from './frame.ts';
+import type { Segments } from './segments.ts';
+import type { Tail } from './tail.ts';
+
+/**
+ * A subscription: from disk while it is behind, from the tail when it has caught up, back to disk if it falls behind.
+ *
+ * Invariants:
+ * U1. The cursor only moves forward over what has been handed out; both sources answer "everything from the cursor on", so
+ *     changing between them neither misses nor repeats a turn.
+ * U2. A forgotten record is not handed out, even before its bytes are blanked.
+ */
+export interface LogSubscriptionOptions {
+  readonly subscribe: SubscribeOptions;
+  readonly segments: Segments;
+  readonly salt: number;
+  readonly tail: Tail;
+  /** Streams whose forgetting may not be on disk yet: first revision that can be read. */
+  readonly forgotten: ReadonlyMap<StreamName, Revision>;
+  /** The rewrite of frames under way, if any. */
+  readonly rewriting: () => Promise<unknown> | undefined;
+  readonly closed: (subscription: LogSubscription) => void;
+}
+
+interface Collected {
+  readonly turns: StoredTurn[];
+  readonly checkpoint: Position;
+}
+
+export class LogSubscription implements Subscription {
+  readonly #options: LogSubscriptionOptions;
+  #done = false;
+  #iterated = false;
+  /** Where the block begins that holds the cursor, if a batch from disk ended within a block. */
+  #within: Position | undefined;
+
+  constructor(options: LogSubscriptionOptions) {
+    this.#options = options;
+    options.tail.subscribed();
+  }
+
+  close(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#options.tail.unsubscribed();
+    this.#options.closed(this);
+    this.#options.tail.ring();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<SubscriptionBatch> {
+    if (this.#iterated) throw new Error('a subscription is iterated once');
+    this.#iterated = true;
+    const { tail } = this.#options;
+    let cursor = this.#options.subscribe.from;
+    try {
+      for (let first = true; !this.#done; ) {
+        if (cursor >= tail.end && !first) {
+          await new Promise<void>((resolve) => tail.wait(resolve));
+          continue;
+        }
+        first = false;
+        const { turns, checkpoint } = this.#fromTail(cursor) ?? (await this.#fromDisk(cursor));
+        cursor = checkpoint;
+        yield { turns, checkpoint, caughtUp: checkpoint >= tail.end };
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  #fromTail(cursor: Position): Collected | undefined {
+    const blocks = this.#options.tail.blocksFrom(cursor);
+    if (blocks === undefined) return undefined;
+    const turns: StoredTurn[] = [];
+    let checkpoint = cursor;
+    const until = cursor + LIMITS.maxSubscriptionBytes;
+    for (const block of blocks) {
+      for (const turn of block.turns) {
+        if (turn.position < cursor) continue;
+        if (turns.length >= LIMITS.maxSubscriptionTurns || turn.position > until) return { turns, checkpoint: turn.position };
+        const kept = this.#wants(turn.stream) ? this.#trim(turn) : undefined;
+        if (kept !== undefined) turns.push(kept);
+      }
+      checkpoint = block.end;
+    }
+    return { turns, checkpoint };
+  }
+
+  async #fromDisk(cursor: Position): Promise<Collected> {
+    const { rewriting } = this.#options;
+    for (;;) {
+      const rewrite = rewriting();
+      try {
+        return await this.#scan(cursor);
+      } catch (error) {
+        // A frame that is being blanked looks damaged for a moment.
+        if (rewrite === undefined && rewriting() === undefined) throw error;
+        await rewriting();
+      }
+    }
+  }
+
+  async #scan(cursor: Position): Promise<Collected> {
+    const { segments, salt, tail } = this.#options;
+    const turns: StoredTurn[] = [];
+    let checkpoint = cursor;
+    const until = cursor + LIMITS.maxSubscriptionBytes;
+    const hint = this.#within;
+    this.#within = undefined;
+    for await (const block of new BlockScan(segments, salt).blocks(cursor, tail.end, hint)) {
+      for (const position of block.frames) {
+        if (position < cursor) continue;
+        if (turns.length >= LIMITS.maxSubscriptionTurns || position > until) {
+          this.#within = block.position;
+          return { turns, checkpoint: position };
+        }
+        const info = frameInfo(block.extent, position);
+        if (!this.#wants(info.stream)) continue;
+        const turn = readTurn(block.extent, info, this.#options.forgotten.get(info.stream) ?? 0);
+        if (turn !== undefined) turns.push(turn);
+      }
+      checkpoint = block.end;
+      if (checkpoint > until) break;
+    }
+    return { turns, checkpoint };
+  }
+
+  #wants(stream: StreamName): boolean {
+    return this.#options.subscribe.prefixes?.some((prefix) => stream.startsWith(prefix)) ?? true;
+  }
+
+  #trim(turn: StoredTurn): StoredTurn | undefined {
+    const { forgotten } = this.#options;
+    const skip = forgotten.size === 0 ? 0 : (forgotten.get(turn.stream) ?? 0) - turn.firstRevision;
+    if (skip <= 0) return turn;
+    if (skip >= turn.records.length) return undefined;
+    return { ...turn, firstRevision: turn.firstRevision + skip, position: turn.position + skip, records: turn.records.slice(skip) };
+  }
+}
