@@ -7,15 +7,19 @@ import { z } from 'zod';
  * maximum to leave the exact range, and `z.int()` in the outputs then refuses the result instead of answering a rounded one.
  */
 
-/** A name from outside that may also be an entity's id: 1 to 255 characters, no control characters. */
+/** A name from outside that may also be an entity's id: 1 to 255 characters, no control characters, no lone surrogates. */
 export const Identifier = z
   .string()
   .min(1)
   .max(255)
-  .regex(/^\P{Cc}*$/u);
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u);
 
-/** A name for people: 1 to 255 characters. */
-export const Text = z.string().min(1).max(255);
+/** A name for people: 1 to 255 characters, no lone surrogates: those cannot be stored, and the sender shall hear it, not the operator. */
+export const Text = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^\P{Cs}*$/u);
 
 /** Units of one line or order: 1 to 10 000. */
 export const Quantity = z.int().min(1).max(10_000);

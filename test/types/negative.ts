@@ -4,9 +4,10 @@
  */
 import { activity, durable, entity, query, signal, type Turn, typed, upcast } from 'perdure';
 import { z } from 'zod';
-import { Account } from '../../entities/account.ts';
+import { Account, account } from '../../entities/account.ts';
 import { Cart, cart } from '../../entities/cart.ts';
 import { Carts } from '../../projections/carts.ts';
+import { given } from '../../runtime/testing/given.ts';
 
 type State = { status: 'open' | 'done'; note?: string };
 const charge = activity('charge', {
@@ -162,3 +163,16 @@ Carts.from(cart, { Expired: () => ({ id: 1 }) });
 Carts.from(Cart, {});
 // @ts-expect-error TS2345 a key is text
 Carts.from(cart, {}, (_event, meta) => meta.revision);
+
+// ── tests ──
+
+// @ts-expect-error TS2322 wrong payload of an event
+given(account, { type: 'Opened', data: { owner: 1 } });
+// @ts-expect-error TS2353 misspelt field of an event
+given(account, { type: 'Opened', data: { owners: 'ann' } });
+// @ts-expect-error TS2322 an event of another entity
+given(account, { type: 'CheckedOut' });
+// @ts-expect-error TS2379 a query is no change
+given(account).when(Account('1').balance());
+// @ts-expect-error TS2345 a contract has no behaviour to test
+given(Account);
