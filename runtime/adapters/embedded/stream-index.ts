@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Position, Revision, StreamName } from '../../core/record.ts';
 import type { Head, Mark, StoredHead } from './heads.ts';
+import { usableIndexFile } from './index-file.ts';
 
 /**
  * The derived index in lmdb: heads and marks of streams, snapshots, values. It may lag behind the log and is brought up from it.
@@ -46,16 +46,15 @@ export class StreamIndex {
 
   /** Opens the index of a store. Undefined if there is none, it is damaged, of another format or of another store. */
   static async open(path: string, storeId: string): Promise<StreamIndex | undefined> {
-    if (!existsSync(join(path, 'data.mdb'))) return undefined;
-    let index: StreamIndex;
+    if (!(await usableIndexFile(join(path, 'data.mdb')))) return undefined;
+    const root = openRoot(path);
     try {
-      index = new StreamIndex(openRoot(path));
+      const index = new StreamIndex(root);
+      if (index.#meta.get('identity')?.toString() === `${INDEX_FORMAT} ${storeId}`) return index;
     } catch {
       // Whatever is wrong with a derived file is mended by deriving it again.
-      return undefined;
     }
-    if (index.#meta.get('identity')?.toString() === `${INDEX_FORMAT} ${storeId}`) return index;
-    await index.close();
+    await root.close();
     return undefined;
   }
 
