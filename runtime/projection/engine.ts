@@ -12,15 +12,12 @@ import type { Position } from '../core/record.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
-import { Alarm } from './alarm.ts';
 import { Backoff } from './backoff.ts';
 import { EventFailure, type EventPlace, type Folding } from './folding.ts';
 import { Pump, type PumpEnd } from './pump.ts';
+import { Standby } from './standby.ts';
 import { TableWriter } from './table-writer.ts';
 import { Waiters } from './waiters.ts';
-
-/** While it stands by and readers wait, an engine looks at the other writer's checkpoint this often. */
-const STANDBY_POLL_MS = 250;
 
 export interface ProjectionPorts {
   readonly events: EventStore;
@@ -55,7 +52,6 @@ export class ProjectionEngine {
   readonly folding: Folding;
   readonly #ports: ProjectionPorts;
   readonly #waiters: Waiters;
-  readonly #standby: Alarm;
   readonly #skipped = new Set<Position>();
   #writer: TableWriter;
   #pump: Pump | undefined;
@@ -63,24 +59,26 @@ export class ProjectionEngine {
   #state: ProjectionState = 'stopped';
   #error: unknown;
   #caughtUp = false;
-  /** What a standby has seen of the other writer. */
-  #seen: Position = 0;
+  /** Told to stop: a start under way must not go on. */
+  #halted = false;
+  #standby: Standby | undefined;
 
   constructor(folding: Folding, ports: ProjectionPorts) {
     this.folding = folding;
     this.#ports = ports;
     this.#waiters = new Waiters(ports.clock);
-    this.#standby = new Alarm(ports.clock, () => void this.#look());
     this.#writer = this.#makeWriter();
   }
 
   /** Declares the table and follows the log from its checkpoint. Throws `store-mismatch`, `invalid-definition`. */
   async start(): Promise<void> {
     if (this.#pump !== undefined) return;
+    this.#halted = false;
     await this.#ports.rows.declare(this.folding.table);
     const writer = this.#makeWriter();
     await writer.load(await this.#ports.events.headPosition());
-    if (this.#pump !== undefined) return;
+    if (this.#pump !== undefined || this.#halted) return;
+    this.#endStandby();
     this.#writer = writer;
     this.#state = 'running';
     this.#error = undefined;
@@ -100,6 +98,7 @@ export class ProjectionEngine {
 
   /** Writes what changed and ends; readers that wait are refused. */
   async stop(): Promise<void> {
+    this.#halted = true;
     await this.#pump?.stop();
     await this.#done;
     this.#ended({ kind: 'stopped' });
@@ -114,7 +113,7 @@ export class ProjectionEngine {
     if (this.#state === 'failed') throw this.#failedError();
     if (this.#state === 'stopped') throw new PerdureError('store-closed');
     const reached = this.#waiters.wait(position, timeoutMs);
-    if (this.#state === 'standby') this.#standby.arm(0);
+    if (this.#standby !== undefined) this.#standby.look();
     else if (position < this.#writer.covered) void this.#pump?.flush();
     await reached;
   }
@@ -175,31 +174,35 @@ export class ProjectionEngine {
       this.#ports.log('warn', 'projection stopped at an event', { projection: this.folding.name, error: String(end.error) });
       this.#waiters.refuse(this.#failedError());
     } else if (end.kind === 'lost') {
-      this.#seen = this.#writer.storedPosition;
       this.#ports.log('warn', 'projection stands by: another node writes its rows', { projection: this.folding.name });
-      this.#standby.arm(0);
+      this.#standby = this.#makeStandby();
     } else {
-      this.#standby.disarm();
+      this.#endStandby();
       this.#waiters.refuse(new PerdureError('store-closed'));
     }
   }
 
-  /** Reads the other writer's checkpoint, again and again while readers wait. */
-  async #look(): Promise<void> {
-    if (this.#state !== 'standby') return;
-    try {
-      const checkpoint = await this.#ports.rows.checkpoint(this.folding.table.table);
-      this.#seen = Math.max(this.#seen, checkpoint?.position ?? 0);
-    } catch (error) {
-      this.#ports.log('warn', 'checkpoint cannot be read', { projection: this.folding.name, error: String(error) });
-    }
-    if (this.#state !== 'standby') return;
-    this.#waiters.reached(this.#seen);
-    if (this.#waiters.size > 0) this.#standby.arm(STANDBY_POLL_MS);
+  #makeStandby(): Standby {
+    const parts = {
+      clock: this.#ports.clock,
+      checkpoint: () => this.#ports.rows.checkpoint(this.folding.table.table),
+      seen: (position: Position) => {
+        this.#waiters.reached(position);
+        return this.#waiters.size > 0;
+      },
+      trouble: (error: unknown) =>
+        this.#ports.log('warn', 'checkpoint cannot be read', { projection: this.folding.name, error: String(error) }),
+    };
+    return new Standby(parts, this.#writer.storedPosition);
+  }
+
+  #endStandby(): void {
+    this.#standby?.end();
+    this.#standby = undefined;
   }
 
   #visible(): Position {
-    return this.#state === 'standby' ? this.#seen : this.#writer.visible;
+    return this.#standby?.position ?? this.#writer.visible;
   }
 
   #failedError(): PerdureError {

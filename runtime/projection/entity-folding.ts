@@ -3,8 +3,7 @@
  *
  * Invariants:
  * N1. A row is the fold of its stream through `revision`; journal records move `revision` and `position` only.
- * N2. A row whose revision is not below a record's is left as it is, so a record counts once.
- * N3. `Forgotten` removes the row, and the rest of its turn does not bring it back.
+ * N2. `Forgotten` removes the row, and the rest of its turn does not bring it back.
  */
 import { addressOf, JOURNAL_PREFIX, type StoredTurn } from '../core/record.ts';
 import type { Row } from '../ports/read-store.ts';
@@ -48,7 +47,6 @@ function stepsOf(fold: EntityFold, turn: StoredTurn): Step[] {
       keys,
       apply: (before) => {
         const row = isEntityRow(before) ? before : { state: fold.initial(address.id), revision: -1, position: -1 };
-        if (row.revision >= event.revision) return row;
         const journal = record.type.startsWith(JOURNAL_PREFIX);
         const state = journal ? row.state : fold.apply(row.state, record.type, record.meta.version ?? 1, record.data);
         return { state, revision: event.revision, position: event.position };

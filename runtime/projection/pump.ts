@@ -16,8 +16,9 @@ import { EventFailure, type Folding, type Step } from './folding.ts';
 import { Serial } from './serial.ts';
 import type { Flushed, TableWriter } from './table-writer.ts';
 
-/** Changed rows in memory at most, but for one batch. */
-const MAX_DIRTY_ROWS = 1_000;
+/** Events folded before others get the event loop, and changed rows from which on they are written: one write holds the loop. */
+const SLICE_EVENTS = 256;
+const MAX_DIRTY_ROWS = 512;
 /** A checkpoint that moved over nothing but other streams' events is written this often. */
 const IDLE_CHECKPOINT_MS = 10_000;
 
@@ -135,10 +136,24 @@ export class Pump {
         writer.advance(turn.position);
         if (!this.#written(await writer.forget(forgotten))) return false;
       }
+      if (group.length >= SLICE_EVENTS) {
+        if (!(await this.#slice(group, turn.position))) return false;
+        group = [];
+      }
       for (const step of steps) group.push(step);
     }
     await writer.fold(group);
     writer.advance(checkpoint);
+    return true;
+  }
+
+  /** Folds a part of a batch, up to the turn at `position`; false if the pump ended in it. */
+  async #slice(group: readonly Step[], position: Position): Promise<boolean> {
+    const { writer, clock } = this.#parts;
+    await writer.fold(group);
+    writer.advance(position);
+    if (writer.dirtyRows >= MAX_DIRTY_ROWS) return this.#written(await writer.flush());
+    await new Promise<void>((resolve) => clock.soon(resolve));
     return true;
   }
 

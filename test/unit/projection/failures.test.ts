@@ -65,6 +65,22 @@ describe('a failing event', () => {
     expect(await projections.get('fragile', '1')).toEqual({ seen: [1, 2, 3, 4, 5] });
   });
 
+  it('T2: a reducer that changed its row in place before it threw leaves no trace', async () => {
+    const world = new World();
+    const broken = new Set([2]);
+    const { projections } = world.node([fragile(broken)]);
+    await projections.start();
+    await world.append('cart-1', ['Added', { amount: 1 }]);
+    await quiet();
+    await world.append('cart-1', ['Added', { amount: 2 }]);
+    await quiet();
+    broken.clear();
+    await projections.retry('fragile');
+    await world.append('cart-1', ['Added', { amount: 3 }]);
+    await quiet();
+    expect(await projections.get('fragile', '1')).toEqual({ seen: [1, 2, 3] });
+  });
+
   it('G3: skip goes on without that event only, and is logged', async () => {
     const { projections, turn, logged } = await stopped();
     await expect(projections.skip('fragile', turn)).rejects.toMatchObject({ code: 'not-parked' });
@@ -171,6 +187,18 @@ describe('starting', () => {
     await projections.stop();
     const shorter = world.node([counter()], [], new MemoryEventStore(createMemoryLog('store-1')));
     await expect(shorter.projections.start()).rejects.toMatchObject({ code: 'store-mismatch' });
+  });
+
+  it('a stop while a start is under way leaves nothing running', async () => {
+    const world = new World();
+    const { projections, rows } = world.node([counter()]);
+    const started = projections.start();
+    await projections.stop();
+    await started;
+    await world.append('cart-1', ['Added']);
+    await quiet();
+    expect(projections.status()[0]?.state).toBe('stopped');
+    expect(rows.writes).toEqual([]);
   });
 
   it('names are unique, and unknown ones are refused', async () => {
