@@ -1,0 +1,19 @@
+import type { ResolvedConfig } from '../config.ts';
+import type { HostSurface } from '../host/surface.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { EdgeLog } from './exchange.ts';
+import type { ProjectionReader } from './reader.ts';
+import type { TokenWriter } from './token.ts';
+
+/** The settings that the edge reads. */
+export type EdgeConfig = Pick<ResolvedConfig, 'port' | 'host' | 'maxBodyBytes' | 'apiKeys'>;
+
+/** What every route of the edge works with. */
+export interface Edge {
+  readonly host: HostSurface;
+  readonly reader: ProjectionReader;
+  readonly config: EdgeConfig;
+  readonly log: EdgeLog;
+  readonly deadlines: Deadlines;
+  readonly tokens: TokenWriter;
+}

@@ -1,0 +1,217 @@
+import type { EntityDefinition, MessageDeclaration } from '../core/definition/erased.ts';
+import { type ErrorCode, errorSpec } from '../core/errors.ts';
+import { ADMIN_VERBS } from './admin.ts';
+import { type JsonSchema, jsonSchemaOf } from './json-schema.ts';
+
+/** The paths of one entity type in the OpenAPI document. */
+
+export type Paths = Record<string, Record<string, unknown>>;
+
+const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
+export const schemaRef = ref;
+export const parameterRef = (name: string): JsonSchema => ({ $ref: `#/components/parameters/${name}` });
+const json = (schema: JsonSchema) => ({ 'application/json': { schema }, 'application/msgpack': { schema } });
+
+/** A response with a body, and with the token in its header when it names a position. */
+export function answers(description: string, schema: JsonSchema, hasToken = false): JsonSchema {
+  const headers = hasToken ? { headers: { 'perdure-position': { schema: { type: 'string' }, description: 'Token of this change.' } } } : {};
+  return { description, ...headers, content: json(schema) };
+}
+
+/** Responses for codes of the error table, one per status. */
+export function problems(...codes: readonly ErrorCode[]): Record<string, JsonSchema> {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) byStatus.set(errorSpec(code).status, [...(byStatus.get(errorSpec(code).status) ?? []), code]);
+  return Object.fromEntries(
+    [...byStatus].map(([status, all]) => [
+      String(status),
+      problemResponse(
+        all.map((code) => `${code}: ${errorSpec(code).message}`),
+        all,
+      ),
+    ]),
+  );
+}
+
+function problemResponse(lines: readonly string[], codes: readonly string[]): JsonSchema {
+  const schema = { allOf: [ref('Problem'), { properties: { code: { enum: codes } } }] };
+  return { description: lines.join('\n'), content: { 'application/problem+json': { schema } } };
+}
+
+/** The 409 of a message: the entity's own codes and the table's. */
+function conflicts(definition: EntityDefinition, codes: readonly ErrorCode[]): Record<string, JsonSchema> {
+  const own = [...definition.rejects];
+  const lines = [
+    ...own.map((code) => `${code}: rejected by ${definition.type}.`),
+    ...codes.map((code) => `${code}: ${errorSpec(code).message}`),
+  ];
+  return { 409: { ...problemResponse(lines, [...own, ...codes]), 'x-rejections': own } };
+}
+
+const REQUEST: readonly ErrorCode[] = ['invalid-payload', 'malformed-request', 'payload-too-large', 'turn-too-large', 'forgotten'];
+const BUSY: readonly ErrorCode[] = [
+  'overloaded',
+  'draining',
+  'outcome-unknown',
+  'held-overflow',
+  'store-full',
+  'store-failed',
+  'store-closed',
+];
+const USER: readonly ErrorCode[] = [
+  'defect',
+  'payload-not-plain',
+  'result-invalid',
+  'determinism',
+  'turn-over',
+  'too-many-timers',
+  'fold-failed',
+];
+
+export function entityPaths(definition: EntityDefinition): Paths {
+  const { type } = definition;
+  const base = `/v1/entities/${type}/{id}`;
+  const paths: Paths = { ...statePaths(type, base), ...adminPaths(type, base) };
+  for (const [name, declaration] of definition.declarations) {
+    if (declaration.kind === 'query') paths[`${base}/queries/${name}`] = { get: queryOperation(type, name, declaration) };
+    else {
+      paths[`${base}/signals/${name}`] = { post: signalOperation(definition, name, declaration) };
+      paths[`${base}/updates/${name}`] = { post: updateOperation(definition, name, declaration) };
+    }
+  }
+  return paths;
+}
+
+function operation(type: string, id: string, summary: string, rest: JsonSchema): JsonSchema {
+  return { operationId: `${type}.${id}`, tags: [type], summary, ...rest };
+}
+
+function messageParts(declaration: MessageDeclaration) {
+  return {
+    parameters: ['id', 'idempotencyKey', 'position', 'traceparent', 'baggage'].map(parameterRef),
+    requestBody: { required: declaration.input !== undefined, content: json(jsonSchemaOf(declaration.input, 'input')) },
+  };
+}
+
+function signalOperation(definition: EntityDefinition, name: string, declaration: MessageDeclaration): JsonSchema {
+  return operation(definition.type, `signal.${name}`, `Sends ${name}; answered once it is durable.`, {
+    ...messageParts(declaration),
+    responses: {
+      202: answers('Durable.', ref('Sent'), true),
+      ...problems(...REQUEST, 'unknown-entity-type', 'unknown-signal', ...USER, ...BUSY),
+      ...conflicts(definition, ['outcome-expired']),
+    },
+  });
+}
+
+function updateOperation(definition: EntityDefinition, name: string, declaration: MessageDeclaration): JsonSchema {
+  const { parameters, requestBody } = messageParts(declaration);
+  const result = {
+    type: 'object',
+    required: ['result', 'revision', 'position'],
+    properties: { result: jsonSchemaOf(declaration.output, 'output'), revision: { type: 'integer' }, position: { type: 'string' } },
+  };
+  return operation(definition.type, `update.${name}`, `Sends ${name} and waits for its outcome.`, {
+    parameters: [...parameters, parameterRef('timeout')],
+    requestBody,
+    responses: {
+      200: answers('Handled.', result, true),
+      ...problems(
+        ...REQUEST,
+        'unknown-entity-type',
+        'unknown-signal',
+        ...USER,
+        'run-stalled',
+        ...BUSY,
+        'parked',
+        'paused',
+        'withdrawn',
+        'update-timeout',
+      ),
+      ...conflicts(definition, ['outcome-expired', 'cancelled']),
+    },
+  });
+}
+
+function queryOperation(type: string, name: string, declaration: MessageDeclaration): JsonSchema {
+  return operation(type, `query.${name}`, `Evaluates ${name}.`, {
+    parameters: [
+      ...['id', 'consistency', 'timeout', 'position'].map(parameterRef),
+      {
+        name: 'args',
+        in: 'query',
+        description: 'Input as JSON; or send its fields as plain parameters.',
+        content: json(jsonSchemaOf(declaration.input, 'input')),
+      },
+    ],
+    responses: {
+      200: answers('The value.', jsonSchemaOf(declaration.output, 'output'), true),
+      ...problems(
+        'invalid-payload',
+        'malformed-request',
+        'unknown-entity-type',
+        'unknown-query',
+        'forgotten',
+        'defect',
+        'result-invalid',
+        'determinism',
+        'fold-failed',
+        'parked',
+        'overloaded',
+      ),
+    },
+  });
+}
+
+function statePaths(type: string, base: string): Paths {
+  const gone = problems('malformed-request', 'not-found', 'unknown-entity-type', 'forgotten');
+  return {
+    [base]: {
+      get: operation(type, 'entity', 'State, revision, open runs, what it owes, parked or paused and why.', {
+        parameters: ['id', 'consistency', 'position'].map(parameterRef),
+        responses: { 200: answers('The entity.', ref('Entity'), true), ...gone },
+      }),
+    },
+    [`${base}/history`]: {
+      get: operation(type, 'history', 'Decoded records of its stream.', {
+        parameters: ['id', 'from', 'limit'].map(parameterRef),
+        responses: { 200: answers('A page.', ref('History')), ...gone },
+      }),
+    },
+    [`${base}/runs/{signalId}`]: {
+      get: operation(type, 'run', 'Status and outcome of the run that a signal id opened.', {
+        parameters: ['id', 'signalId', 'wait'].map(parameterRef),
+        responses: {
+          200: answers('The run.', ref('Run')),
+          ...problems('malformed-request', 'unknown-run', 'unknown-entity-type', 'forgotten'),
+        },
+      }),
+    },
+  };
+}
+
+function adminPaths(type: string, base: string): Paths {
+  const one = (verb: string): [string, Record<string, unknown>] => [
+    `${base}/admin/${verb}`,
+    {
+      post: operation(type, `admin.${verb}`, `Operator: ${verb}.`, {
+        parameters: [parameterRef('id')],
+        requestBody: { required: verb === 'edit', content: json(ref(verb === 'edit' ? 'AdminEdit' : 'Admin')) },
+        responses: {
+          200: answers('The entity after it.', ref('Entity'), true),
+          ...problems(
+            'malformed-request',
+            'invalid-payload',
+            'not-found',
+            'unknown-entity-type',
+            'not-parked',
+            'not-paused',
+            'forgotten',
+            'draining',
+          ),
+        },
+      }),
+    },
+  ];
+  return Object.fromEntries(ADMIN_VERBS.map(one));
+}

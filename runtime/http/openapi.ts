@@ -1,0 +1,178 @@
+import type { EntityDefinition } from '../core/definition/erased.ts';
+import { ERRORS } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { JsonSchema } from './json-schema.ts';
+import { answers, entityPaths, type Paths, parameterRef, problems, schemaRef } from './openapi-entity.ts';
+import type { ProjectionInfo } from './reader.ts';
+
+/** The OpenAPI 3.1 document of a node, made from its definitions. `secured`: API keys are required. */
+export function openApiDocument(
+  definitions: ReadonlyMap<string, EntityDefinition>,
+  projections: ReadonlyMap<string, ProjectionInfo>,
+  secured: boolean,
+): JsonSchema {
+  const paths: Paths = { '/v1/signals': { post: batchOperation() } };
+  for (const definition of definitions.values()) Object.assign(paths, entityPaths(definition));
+  for (const [name, info] of projections) Object.assign(paths, projectionPaths(name, info));
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Perdure', version: 'v1', description: 'Entities, their signals, updates and queries, and their projections.' },
+    ...(secured ? { security: [{ bearer: [] }] } : {}),
+    tags: [...definitions.keys(), ...(projections.size > 0 ? ['projections'] : []), 'batch'].map((name) => ({ name })),
+    paths,
+    components: { schemas: SCHEMAS, parameters: PARAMETERS, securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+  };
+}
+
+function batchOperation(): JsonSchema {
+  const array = (name: string) => ({ type: 'array', items: schemaRef(name), maxItems: LIMITS.maxBatchLines });
+  const forms = (name: string) => ({
+    'application/json': { schema: array(name) },
+    'application/msgpack': { schema: array(name) },
+    'application/x-ndjson': { schema: schemaRef(name) },
+  });
+  return {
+    operationId: 'batch',
+    tags: ['batch'],
+    summary: 'Sends many signals; a result per line, in their order.',
+    parameters: ['traceparent', 'baggage'].map(parameterRef),
+    requestBody: { required: true, content: forms('BatchLine') },
+    responses: {
+      200: { description: 'A result per line.', content: forms('BatchResult') },
+      ...problems('malformed-request', 'payload-too-large'),
+    },
+  };
+}
+
+function projectionPaths(name: string, info: ProjectionInfo): Paths {
+  const read = ['timeout', 'position'].map(parameterRef);
+  const indexes = Object.keys(info.indexes);
+  const text = (parameter: string, description: string, schema: JsonSchema = { type: 'string' }) => ({
+    name: parameter,
+    in: 'query',
+    description,
+    schema,
+  });
+  const failures = problems('malformed-request', 'unknown-projection', 'projection-failed', 'projection-behind');
+  return {
+    [`/v1/projections/${name}/{key}`]: {
+      get: {
+        operationId: `projection.${name}.get`,
+        tags: ['projections'],
+        summary: `One row of ${name}.`,
+        parameters: [{ name: 'key', in: 'path', required: true, schema: { type: 'string', maxLength: LIMITS.maxRowKeyLength } }, ...read],
+        responses: {
+          200: answers('The row.', {}),
+          ...problems('malformed-request', 'unknown-projection', 'not-found', 'projection-failed', 'projection-behind'),
+        },
+      },
+    },
+    [`/v1/projections/${name}`]: {
+      get: {
+        operationId: `projection.${name}.find`,
+        tags: ['projections'],
+        summary: `Rows of ${name}, by key or by an index.`,
+        parameters: [
+          ...(indexes.length > 0
+            ? [text('index', 'Index to read; without it rows are ordered by key.', { type: 'string', enum: indexes })]
+            : []),
+          text('equals', 'Value of the next field of the index: a JSON scalar, or text. May be repeated.', {
+            type: 'array',
+            items: { type: 'string' },
+          }),
+          text('from', 'Least value of the field after those, inclusive.'),
+          text('to', 'Greatest value of that field, inclusive.'),
+          text('order', 'Direction.', { type: 'string', enum: ['asc', 'desc'] }),
+          parameterRef('limit'),
+          text('cursor', '`next` of the page before.'),
+          ...read,
+        ],
+        responses: {
+          200: answers('A page.', schemaRef('Rows')),
+          ...failures,
+          ...problems('malformed-request', 'invalid-cursor', 'invalid-page'),
+          ...problems('unknown-projection', 'unknown-index'),
+        },
+      },
+    },
+  };
+}
+
+const query = (name: string, description: string, schema: JsonSchema) => ({ name, in: 'query', description, schema });
+const header = (name: string, description: string) => ({ name, in: 'header', description, schema: { type: 'string' } });
+const path = (name: string, maxLength: number) => ({
+  name,
+  in: 'path',
+  required: true,
+  schema: { type: 'string', minLength: 1, maxLength },
+});
+const duration = { type: 'string', pattern: '^\\d+(ms|s|m)$', examples: ['500ms', '30s', '5m'] };
+
+const PARAMETERS = {
+  id: path('id', LIMITS.maxEntityIdLength),
+  signalId: path('signalId', LIMITS.maxSignalIdLength),
+  idempotencyKey: header('Idempotency-Key', 'Id of the signal: sent twice, it takes effect once.'),
+  position: header('perdure-position', 'Token, or tokens of several entity types separated by commas: what the answer must show.'),
+  traceparent: header('traceparent', 'W3C Trace Context.'),
+  baggage: header('baggage', 'W3C Baggage.'),
+  timeout: query('timeout', 'Longest wait; 30s without it, at most 5m.', duration),
+  wait: query('wait', 'Waits this long for the outcome; at most 5m.', duration),
+  consistency: query('consistency', '`strong` waits for its turn in the mailbox.', { type: 'string', enum: ['cached', 'strong'] }),
+  from: query('from', 'First revision.', { type: 'integer', minimum: 0 }),
+  limit: query('limit', 'Most items of the page.', { type: 'integer', minimum: 1, maximum: LIMITS.maxPage, default: LIMITS.defaultPage }),
+};
+
+const text = { type: 'string' };
+const integer = { type: 'integer' };
+const object = (properties: JsonSchema, required: readonly string[] = Object.keys(properties)) => ({
+  type: 'object',
+  properties,
+  required,
+});
+const list = (items: JsonSchema) => ({ type: 'array', items });
+
+const SCHEMAS: JsonSchema = {
+  Problem: {
+    ...object(
+      { type: text, title: text, status: integer, detail: text, code: text, help: text, errors: {}, details: {}, by: text, signalId: text },
+      ['type', 'title', 'status', 'detail', 'code'],
+    ),
+    description: `RFC 9457. Codes of the runtime: ${Object.keys(ERRORS).join(', ')}; \`by\` is present on an entity's own rejection.`,
+  },
+  Sent: object({ signalId: text, position: text }),
+  BatchLine: object({ type: text, id: text, name: text, payload: {}, signalId: text }, ['type', 'id', 'name']),
+  BatchResult: { oneOf: [object({ status: { const: 202 }, signalId: text, position: text }), schemaRef('Problem')] },
+  Entity: object({
+    type: text,
+    id: text,
+    state: {},
+    revision: integer,
+    position: text,
+    runs: list(object({ signalId: text, name: text, status: text, since: integer })),
+    owes: list(object({ kind: text, name: text, key: text, dueAt: integer })),
+    parked: {
+      oneOf: [
+        { type: 'null' },
+        object({ reason: text, signal: { type: ['string', 'null'] }, message: text, since: integer, held: integer }),
+      ],
+    },
+    paused: { oneOf: [{ type: 'null' }, object({ by: text, why: text, since: integer })] },
+  }),
+  History: object({
+    events: list(object({ revision: integer, type: text, data: {}, metadata: {}, time: integer })),
+    next: { type: ['integer', 'null'] },
+  }),
+  Run: object(
+    {
+      signalId: text,
+      name: text,
+      status: { enum: ['held', 'running', 'completed', 'rejected', 'failed', 'cancelled'] },
+      result: {},
+      problem: object({ code: text, message: text, details: {} }, ['code', 'message']),
+    },
+    ['signalId', 'name', 'status'],
+  ),
+  Admin: object({ by: text, why: text }, []),
+  AdminEdit: object({ by: text, why: text, payload: {} }, ['payload']),
+  Rows: object({ rows: list({}), keys: list(text), next: { type: ['string', 'null'] } }),
+};

@@ -1,0 +1,118 @@
+import type { AddressInfo } from 'node:net';
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { PerdureError } from '../core/errors.ts';
+import type { HostSurface } from '../host/surface.ts';
+import type { Clock } from '../ports/clock.ts';
+import { adminRoutes } from './admin.ts';
+import { ApiKeys } from './api-keys.ts';
+import { batchRoutes } from './batch-route.ts';
+import { Deadlines } from './deadlines.ts';
+import type { Edge, EdgeConfig } from './edge.ts';
+import { discardBody, type EdgeLog, Exchange } from './exchange.ts';
+import { messageRoutes } from './messages.ts';
+import { operationRoutes } from './operations.ts';
+import { HttpProblem, problem, unsupportedMediaType } from './problem.ts';
+import { projectionRoutes } from './projections.ts';
+import type { ProjectionReader } from './reader.ts';
+import { readRoutes } from './reads.ts';
+import type { RouteTimes } from './route-times.ts';
+import { Routes } from './routes.ts';
+import { TokenWriter } from './token.ts';
+
+/**
+ * The HTTP edge of a node: translates requests into what a host and a projection reader are asked, and their answers back.
+ *
+ * Invariants:
+ * H1. Nothing that a caller sends is answered with 500, unless user code or the runtime has a defect.
+ * H2. Every problem has a code of the error table, or is an entity's own rejection (`by`).
+ * H3. The edge decides nothing about entities: order, duplicates, limits of mailboxes and parking are the host's.
+ */
+export interface HttpServer {
+  /** For tests: `app.inject`. */
+  readonly app: FastifyInstance;
+  /** Starts to listen on the configured address; resolves with the port. Rejects with what the system says (port in use …). */
+  listen(): Promise<number>;
+  /** Takes no more connections and resolves when requests under way are answered. */
+  close(): Promise<void>;
+}
+
+export interface HttpServerOptions {
+  readonly host: HostSurface;
+  readonly reader: ProjectionReader;
+  readonly config: EdgeConfig;
+  readonly log: EdgeLog;
+  readonly clock: Clock;
+}
+
+/** Time for a whole request to come in, against callers that send a byte a minute. */
+const REQUEST_TIMEOUT_MS = 300_000;
+/** Enough for a percent-encoded entity id. */
+const MAX_PARAM_LENGTH = 4_096;
+
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { host, reader, config, log, clock } = options;
+  const deadlines = new Deadlines(clock);
+  const edge: Edge = { host, reader, config, log, deadlines, tokens: new TokenWriter(host.storeId) };
+  const app: FastifyInstance = fastify({
+    logger: false,
+    return503OnClosing: false, // the host answers `draining`, with a code
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: (error, request, reply) => refuse(error, request, reply),
+  });
+  const routes = new Routes(app, log);
+  const other = routes.timesOf('ANY', 'other');
+  const refuse = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => refuseRequest(error, request, reply, other, log);
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _body, done) => done(null)); // routes read their bodies themselves
+  app.setErrorHandler<FastifyError>(refuse);
+  app.setNotFoundHandler((request, reply) => {
+    const exchange = new Exchange(request.raw, reply.raw, other, log);
+    discardBody(exchange, 0, () => exchange.fail(new PerdureError('not-found', `there is no ${request.method} ${request.url}`)));
+  });
+  guard(app, new ApiKeys(config.apiKeys), other, log);
+  messageRoutes(edge, routes);
+  batchRoutes(edge, routes);
+  readRoutes(edge, routes, clock);
+  adminRoutes(edge, routes);
+  projectionRoutes(edge, routes);
+  operationRoutes(edge, routes);
+  return {
+    app,
+    listen: async () => {
+      await app.listen({ port: config.port, host: config.host });
+      return (app.server.address() as AddressInfo).port;
+    },
+    close: async () => {
+      await app.close();
+      deadlines.stop();
+    },
+  };
+}
+
+const OPEN = new Set(['/healthz', '/readyz']);
+
+/** Asks for an API key everywhere but at the probes. Without keys there is no hook, so it costs nothing. */
+function guard(app: FastifyInstance, keys: ApiKeys, times: RouteTimes, log: EdgeLog): void {
+  if (keys.isOpen) return;
+  app.addHook('onRequest', (request, reply, next) => {
+    if (OPEN.has(request.routeOptions.url ?? '') || keys.allows(request.headers.authorization)) {
+      next();
+      return;
+    }
+    const exchange = new Exchange(request.raw, reply.hijack().raw, times, log);
+    discardBody(exchange, 0, () => exchange.problem(problem('unauthorized')));
+  });
+}
+
+/** What fastify itself refuses: bad percent-encoding, a content type that is no media type. Anything else is a bug. */
+function refuseRequest(error: FastifyError, request: FastifyRequest, reply: FastifyReply, times: RouteTimes, log: EdgeLog): void {
+  const exchange = new Exchange(request.raw, reply.hijack().raw, times, log);
+  discardBody(exchange, 0, () => {
+    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+      exchange.fail(new HttpProblem(unsupportedMediaType('the content-type is not a media type')));
+    else if (error.statusCode !== undefined && error.statusCode < 500) exchange.fail(new PerdureError('malformed-request', error.message));
+    else exchange.fail(error);
+  });
+}
