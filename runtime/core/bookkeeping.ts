@@ -27,6 +27,8 @@ export class Bookkeeping {
   heldCount = 0;
   /** No held message before this revision is left: where the search for the next one starts. */
   heldFrom: Revision = 0;
+  /** An operator's correction of the first held message, until it is released or skipped. */
+  heldEdit: { readonly payload: unknown } | undefined;
   readonly marks = new Map<string, { position: number; index: number }>();
   readonly window = new IdWindow();
   readonly timers = new ArmedTimers();
@@ -34,6 +36,12 @@ export class Bookkeeping {
   /** Does user code have to wait (B3)? */
   get holding(): boolean {
     return this.parked !== undefined || this.paused !== undefined || this.heldCount > 0;
+  }
+
+  /** When the entity next owes something, undefined if nothing: its earliest timer, or at once if held messages can be released. Milliseconds since 1970. */
+  get wakeAtMs(): number | undefined {
+    if (this.heldCount > 0 && this.parked === undefined && this.paused === undefined) return this.lastTimeMs;
+    return this.timers.earliest()?.dueAt;
   }
 
   /** Was a message of this source and place handled before (B2)? */
@@ -105,6 +113,9 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
     books.parked = { reason, signal, name, message, sinceMs };
   }),
   foldOf('Released', (books, { held }) => released(books, held)),
+  foldOf('HeldEdited', (books, { payload }) => {
+    books.heldEdit = { payload };
+  }),
   foldOf('HeldSkipped', (books, { held }) => released(books, held)),
   foldOf('Paused', (books, { by, why }, sinceMs) => {
     books.paused = { by, why, sinceMs };
@@ -126,5 +137,6 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
 function released(books: Bookkeeping, held: Revision): void {
   books.heldCount -= 1;
   books.heldFrom = held + 1;
+  books.heldEdit = undefined;
   books.parked = undefined;
 }

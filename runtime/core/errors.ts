@@ -233,6 +233,15 @@ export function isPerdureError(error: unknown, code?: ErrorCode): error is Perdu
   return typeof error === 'object' && error !== null && BRAND in error && (code === undefined || (error as PerdureError).code === code);
 }
 
+/** What was thrown, as text: name and message of an error, else the value. Never throws, whatever user code threw. */
+export function errorText(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return `a thrown ${typeof error} that has no text`;
+  }
+}
+
 /** The table's row of a code; the user's own rejection codes are 409 and final. */
 export function errorSpec(code: string): ErrorSpec {
   return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode] : REJECTION;

@@ -1,5 +1,5 @@
 import type { EntityDefinition } from './definition/erased.ts';
-import { PerdureError } from './errors.ts';
+import { errorText, PerdureError } from './errors.ts';
 import type { NewRecord } from './record.ts';
 
 /**
@@ -43,7 +43,7 @@ export function applyEvent(definition: EntityDefinition, state: unknown, record:
     return reducer(state, payload);
   } catch (cause) {
     if (cause instanceof PerdureError && cause.code === 'fold-failed') throw cause;
-    throw new PerdureError('fold-failed', `${definition.type}: the reducer of ${record.type} threw: ${String(cause)}`, undefined, {
+    throw new PerdureError('fold-failed', `${definition.type}: the reducer of ${record.type} threw: ${errorText(cause)}`, undefined, {
       cause,
     });
   }

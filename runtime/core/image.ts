@@ -1,7 +1,8 @@
 import { Bookkeeping } from './bookkeeping.ts';
 import type { EntityDefinition } from './definition/erased.ts';
-import { PerdureError } from './errors.ts';
+import { errorText, PerdureError } from './errors.ts';
 import { applyEvent } from './fold.ts';
+import { journalType } from './journal.ts';
 import { JOURNAL_PREFIX, type Position, type StoredTurn } from './record.ts';
 
 /**
@@ -41,20 +42,23 @@ export function emptyImage(definition: EntityDefinition, id: string): Image {
   try {
     image.state = definition.initial(id);
   } catch (cause) {
-    image.foldError = `${definition.type}: the initial state threw: ${String(cause)}`;
+    image.foldError = `${definition.type}: the initial state threw: ${errorText(cause)}`;
   }
   return image;
 }
 
 /**
  * Folds a stored turn into an image. `freeze` is applied to each new state (deepFreeze in development and tests). A turn that overlaps what is folded already
- * (a page that starts in the middle of it) counts from its first new record.
+ * (a page that starts in the middle of it) counts from its first new record; one that is folded already changes nothing. What was forgotten is cut off
+ * before its `Forgotten`, so a stream may begin with that record at any revision.
  */
 export function foldTurn(image: Image, turn: StoredTurn, freeze: (state: unknown) => unknown): void {
   const { books } = image;
+  if (books.revision === -1 && turn.records[0]?.type === FORGOTTEN) books.revision = turn.firstRevision - 1;
   const skip = books.revision + 1 - turn.firstRevision;
   if (skip < 0)
     throw new PerdureError('invariant-violated', `gap in ${turn.stream}: ${books.revision} is followed by ${turn.firstRevision}`);
+  if (skip >= turn.records.length) return;
   for (let i = skip; i < turn.records.length; i += 1) {
     const record = turn.records[i];
     if (record === undefined) break;
@@ -64,9 +68,11 @@ export function foldTurn(image: Image, turn: StoredTurn, freeze: (state: unknown
     try {
       image.state = freeze(applyEvent(image.definition, image.state, record));
     } catch (error) {
-      image.foldError = error instanceof Error ? error.message : String(error);
+      image.foldError = error instanceof Error ? error.message : errorText(error);
     }
   }
   image.turnId = turn.turnId;
   image.position = turn.position + turn.records.length - 1;
 }
+
+const FORGOTTEN = journalType('Forgotten');

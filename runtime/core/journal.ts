@@ -8,7 +8,7 @@ export interface JournalData {
   SignalHeld: HeldMessage;
   /** A signal with a chosen id that was handled and asked for nothing: keeps its id in the window. */
   SignalIgnored: Record<string, never>;
-  /** The result of an update that emitted nothing, or whose result is too large for an event's metadata. */
+  /** The result of an update whose last record is no event, or that is too large for an event's metadata. */
   UpdateAnswered: { readonly result: unknown };
   /** A signal for another entity, carried out by the outbox. */
   SignalSent: { readonly type: string; readonly id: string; readonly name: string; readonly payload: unknown };

@@ -52,6 +52,14 @@ export const LIMITS = {
   /** Longest wait of an update or a read that waits for a token. */
   maxWaitMs: 5 * 60_000,
   defaultWaitMs: 30_000,
+  /** Timers due later than this are left to the agenda; nearer ones are watched in memory, to the millisecond. */
+  timerHorizonMs: 5_000,
+  /** The agenda looks this far ahead, so that a sleeping entity is awake when its timer is due. */
+  agendaAheadMs: 2_000,
+  agendaPollMs: 1_000,
+  /** Timers of one entity that fire in one go, and held messages read back in one go. */
+  maxFiringsPerTurn: 256,
+  maxHeldPerRead: 256,
   /** Due entities taken from the agenda in one poll, and sends in flight from the outbox. */
   maxAgendaPage: 1_000,
   maxOutboxInFlight: 10_000,

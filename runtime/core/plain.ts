@@ -5,7 +5,8 @@ import { LIMITS } from './limits.ts';
  * Plain data: what survives both JSON and msgpack unchanged. Checked where user data enters a record, in the same walk that estimates its size.
  *
  * Invariants:
- * L1. A value that passes decodes to a deeply equal value from both encodings.
+ * L1. A value that passes decodes to a deeply equal value from both encodings. Zero has no sign there (-0 comes back as 0), and fields that are
+ *     not enumerable or stand under symbols are not data: both leave them out.
  * L2. The estimate is never below half nor above twice the msgpack size plus 16, for values of 64 bytes and more (it only cuts batches; stores count exactly).
  */
 
@@ -21,10 +22,10 @@ function sizeOf(value: unknown, path: string, depth: number): number {
   switch (typeof value) {
     case 'string':
       if (!isWellFormed(value)) throw notPlain(path, 'a string with a lone surrogate');
-      return value.length + 3;
+      return textSize(value);
     case 'number':
       if (!Number.isFinite(value)) throw notPlain(path, String(value));
-      return Number.isInteger(value) && value > -128 && value < 65_536 ? 2 : 9;
+      return numberSize(value);
     case 'boolean':
       return 1;
     case 'object':
@@ -37,7 +38,8 @@ function sizeOf(value: unknown, path: string, depth: number): number {
 }
 
 function arraySize(values: readonly unknown[], path: string, depth: number): number {
-  let size = 3;
+  if (Object.getPrototypeOf(values) !== Array.prototype) throw notPlain(path, 'an instance of a class of arrays');
+  let size = 2;
   for (let i = 0; i < values.length; i += 1) size += sizeOf(values[i], `${path}[${i}]`, depth + 1);
   return size;
 }
@@ -47,17 +49,35 @@ function objectSize(value: object, path: string, depth: number): number {
   if (prototype !== Object.prototype && prototype !== null) {
     throw notPlain(path, `an instance of ${value.constructor?.name ?? 'a class'}`);
   }
-  let size = 3;
+  let size = 2;
   const record = value as Readonly<Record<string, unknown>>;
   for (const key in record) {
-    if (key === '__proto__') throw notPlain(path, "a field named '__proto__'");
-    if (!isWellFormed(key)) throw notPlain(path, 'a field name with a lone surrogate');
+    if (key === '__proto__' || key === 'toJSON') throw notPlain(path, `an object with a field named '${key}'`);
+    if (!isWellFormed(key)) throw notPlain(path, 'an object with a field name that has a lone surrogate');
     const field = record[key];
-    size += key.length + 1;
+    size += textSize(key);
     // The path is only built where it may be needed: for the commonest values it never is.
-    if (typeof field === 'string' && isWellFormed(field)) size += field.length + 3;
-    else if (typeof field === 'number' && Number.isFinite(field)) size += 9;
+    if (typeof field === 'string' && isWellFormed(field)) size += textSize(field);
+    else if (typeof field === 'number' && Number.isFinite(field)) size += numberSize(field);
     else size += sizeOf(field, `${path}.${key}`, depth + 1);
+  }
+  return size;
+}
+
+function numberSize(value: number): number {
+  return Number.isInteger(value) && value >= -32_768 && value < 65_536 ? 2 : 9;
+}
+
+const NOT_ASCII = /[^\0-\x7f]/;
+/** Bytes of well-formed text in UTF-8, and its header. */
+function textSize(text: string): number {
+  if (!NOT_ASCII.test(text)) return text.length + 2;
+  let size = text.length + 2;
+  for (let i = 0; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    // Each half of a surrogate pair is two of its four bytes.
+    if (unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff)) size += 2;
+    else if (unit > 0x7f) size += 1;
   }
   return size;
 }
@@ -68,15 +88,25 @@ function isWellFormed(text: string): boolean {
   return !ANY_SURROGATE.test(text) || !LONE.test(text);
 }
 
+/** Text with every lone surrogate replaced by U+FFFD, so that it is plain. */
+export function wellFormed(text: string): string {
+  return isWellFormed(text) ? text : text.replace(EVERY_LONE, '\ufffd');
+}
+const EVERY_LONE = new RegExp(LONE, 'g');
+
 function notPlain(path: string, what: string): PerdureError {
   return new PerdureError('payload-not-plain', `${path} is ${what}; it would not survive JSON and msgpack`, { path });
 }
 
 /** Freezes a plain value and all it holds. Frozen parts are taken to be frozen throughout, so a structure-sharing state costs only what is new. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const field of Object.values(value)) deepFreeze(field);
+  // A list of its own, not recursion: a state may be nested as deep as memory allows.
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const next = open.pop();
+    if (typeof next !== 'object' || next === null || Object.isFrozen(next)) continue;
+    Object.freeze(next);
+    for (const field of Object.values(next)) if (typeof field === 'object') open.push(field);
   }
   return value;
 }

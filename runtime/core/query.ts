@@ -1,9 +1,9 @@
 import { type Answer, failed } from './answer.ts';
 import type { EntityDefinition } from './definition/erased.ts';
-import { PerdureError } from './errors.ts';
+import { errorText, PerdureError } from './errors.ts';
 import type { Position, Revision } from './record.ts';
 import { isRejection } from './rejection.ts';
-import { validate } from './schema.ts';
+import { isPromise, validate } from './schema.ts';
 
 /** The state that a query is evaluated on. */
 export interface QueriedState {
@@ -25,6 +25,7 @@ export function evaluateQuery(definition: EntityDefinition, name: string, input:
     const checked = validate(declaration.input, input);
     if (!checked.ok) return failed('invalid-payload', `the input of query ${name} does not fit its schema`, checked.issues);
     const value = query(on.state, checked.value);
+    if (isPromise(value)) return failed('defect', `query ${name} of ${definition.type} returned a promise`);
     const result = validate(declaration.output, value);
     if (!result.ok) return failed('result-invalid', `the value of query ${name} does not fit its schema`, result.issues);
     return { kind: 'done', result: result.value, revision: on.revision, position: on.position, repeated: false };
@@ -34,6 +35,6 @@ export function evaluateQuery(definition: EntityDefinition, name: string, input:
       return { kind: 'rejected', code, details, by, message, position: on.position };
     }
     const code = error instanceof PerdureError && error.code === 'determinism' ? 'determinism' : 'defect';
-    return failed(code, `query ${name} of ${definition.type} threw: ${String(error)}`);
+    return failed(code, `query ${name} of ${definition.type} threw: ${errorText(error)}`);
   }
 }

@@ -18,7 +18,8 @@ export const DEFAULT_RETRY: RetryPolicy = { initialMs: 1_000, factor: 2, maxMs: 
  */
 export function nextDelayMs(policy: RetryPolicy, failedAttempts: number, random: number): number | undefined {
   if (failedAttempts >= policy.attempts) return undefined;
-  const full = Math.min(policy.maxMs, policy.initialMs * policy.factor ** (failedAttempts - 1));
+  // 0 times an overflown power is no number.
+  const full = policy.initialMs === 0 ? 0 : Math.min(policy.maxMs, policy.initialMs * policy.factor ** (failedAttempts - 1));
   return Math.round(full / 2 + (full / 2) * random);
 }
 

@@ -15,9 +15,19 @@ export type Validated = { readonly ok: true; readonly value: unknown } | { reado
 export function validate(schema: AnySchema | undefined, value: unknown): Validated {
   if (schema === undefined) return withoutSchema(value);
   const result = schema['~standard'].validate(value);
-  if ('then' in result) throw new PerdureError('invalid-definition', 'a schema must validate synchronously');
+  if (isPromise(result)) throw new PerdureError('invalid-definition', 'a schema must validate synchronously');
   if (result.issues === undefined) return { ok: true, value: result.value };
   return { ok: false, issues: result.issues.map((issue) => ({ path: pathOf(issue.path), message: issue.message })) };
+}
+
+/**
+ * Is it a promise (or anything else with a `then`)? Nobody waits for it, so a later rejection of it is marked as seen: whoever asks reports a defect, and
+ * an unhandled rejection would end the process.
+ */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  if (typeof value !== 'object' || value === null || !('then' in value)) return false;
+  if (value instanceof Promise) value.catch(() => undefined);
+  return true;
 }
 
 const NOTHING = Object.freeze({});

@@ -1,6 +1,7 @@
 import { Packr, Unpackr } from 'msgpackr';
 import { Bookkeeping, type ParkedState, type PausedState } from './bookkeeping.ts';
 import type { EntityDefinition } from './definition/erased.ts';
+import { invariant } from './errors.ts';
 import { emptyImage, type Image } from './image.ts';
 import type { Position, Revision } from './record.ts';
 
@@ -30,6 +31,7 @@ interface SnapshotShape {
   readonly paused: PausedState | null;
   readonly heldCount: number;
   readonly heldFrom: Revision;
+  readonly heldEdit: { readonly payload: unknown } | null;
   readonly marks: readonly (readonly [source: string, position: number, index: number])[];
   readonly window: readonly (readonly [id: string, revision: Revision, timeMs: number])[];
   readonly droppedEarly: number;
@@ -44,8 +46,9 @@ export function snapshotDue(image: Image, snapshotEvery: number): boolean {
   return image.foldError === undefined && image.sinceSnapshot >= snapshotEvery;
 }
 
-/** The snapshot of an image whose last record is durable. */
+/** The snapshot of an image whose last record is durable. Throws `invariant-violated` for one whose fold failed. */
 export function encodeSnapshot(image: Image): Uint8Array {
+  invariant(image.foldError === undefined, 'a snapshot of a state that could not be folded');
   const { books } = image;
   const shape: SnapshotShape = {
     format: FORMAT,
@@ -61,6 +64,7 @@ export function encodeSnapshot(image: Image): Uint8Array {
     paused: books.paused ?? null,
     heldCount: books.heldCount,
     heldFrom: books.heldFrom,
+    heldEdit: books.heldEdit ?? null,
     marks: [...books.marks].map(([source, mark]) => [source, mark.position, mark.index]),
     window: books.window.entries(),
     droppedEarly: books.window.droppedEarly,
@@ -78,8 +82,10 @@ export function decodeSnapshot(
 ): Image | undefined {
   const shape = decoded(bytes);
   if (shape === undefined || shape.format !== FORMAT || shape.stateVersion !== stateVersionOf(definition)) return undefined;
+  const books = restoredBooks(shape);
+  if (books === undefined) return undefined;
   const image = emptyImage(definition, id);
-  image.books = restoreBooks(shape);
+  image.books = books;
   image.state = freeze(shape.state);
   image.foldError = undefined;
   image.turnId = shape.turnId;
@@ -97,6 +103,15 @@ function decoded(bytes: Uint8Array): SnapshotShape | undefined {
   }
 }
 
+function restoredBooks(shape: SnapshotShape): Bookkeeping | undefined {
+  try {
+    return restoreBooks(shape);
+  } catch {
+    // Damaged, but still msgpack: as above.
+    return undefined;
+  }
+}
+
 function restoreBooks(shape: SnapshotShape): Bookkeeping {
   const books = new Bookkeeping();
   books.revision = shape.revision;
@@ -106,6 +121,7 @@ function restoreBooks(shape: SnapshotShape): Bookkeeping {
   books.paused = shape.paused ?? undefined;
   books.heldCount = shape.heldCount;
   books.heldFrom = shape.heldFrom;
+  books.heldEdit = shape.heldEdit ?? undefined;
   for (const [source, position, index] of shape.marks) books.note({ source, position, index });
   for (const [id, revision, timeMs] of shape.window) books.window.add(id, revision, timeMs);
   books.window.droppedEarly = shape.droppedEarly;

@@ -50,6 +50,15 @@ export class ArmedTimers {
     }
   }
 
+  /** Up to `limit` timers that are due at `nowMs`, soonest first. */
+  due(nowMs: number, limit: number): readonly ArmedTimer[] {
+    const first = this.earliest();
+    if (first === undefined || first.dueAt > nowMs) return [];
+    return this.all()
+      .filter((armed) => armed.dueAt <= nowMs)
+      .slice(0, limit);
+  }
+
   /** All armed timers, soonest first. */
   all(): readonly ArmedTimer[] {
     return [...this.#armed.values()].sort((a, b) => a.dueAt - b.dueAt || a.arming - b.arming);

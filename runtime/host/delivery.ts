@@ -6,7 +6,9 @@ import type { SignalInput } from '../core/turn/input.ts';
  *
  * Invariants:
  * D1. `done` is called exactly once, never from inside `deliver`.
- * D2. State goes waiting -> taken -> answered, or waiting -> withdrawn -> answered, never back.
+ * D2. `waiting` until a turn takes it (`taken`), `waiting` again if that turn came to nothing (conflict, refused append); `withdrawn` only from `waiting`;
+ *     `answered` is the end.
+ * D3. A delivery with a mark is never answered with a failure that could pass: its source relies on order, so it stays in the mailbox instead.
  */
 export interface Delivery extends SignalInput {
   readonly type: string;

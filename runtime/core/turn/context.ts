@@ -5,9 +5,9 @@ import { PerdureError } from '../errors.ts';
 import { newestVersion } from '../fold.ts';
 import { journal } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
-import { plainSize } from '../plain.ts';
+import { plainSize, wellFormed } from '../plain.ts';
 import { type Random, randomFrom, uuidFrom } from '../random.ts';
-import type { NewRecord, RecordMeta, TimerChange } from '../record.ts';
+import { ENTITY_TYPE, type NewRecord, type RecordMeta, type TimerChange } from '../record.ts';
 
 /**
  * What a handler is given: it collects what user code asks for (the consequences of one segment) and shows it the state so far.
@@ -39,7 +39,6 @@ export class TurnContext {
   /** Index of the last event in `records`, -1 if none was emitted. */
   lastEvent = -1;
   bytes = 0;
-  timerChanges: TimerChange[] | undefined;
   /** The first error that the context raised itself (C3). */
   poison: unknown;
   #state: unknown;
@@ -47,11 +46,18 @@ export class TurnContext {
   #random: Random | undefined;
   #emit: object | undefined;
   #timers: object | undefined;
+  /** The last change of each timer, in the order of these. */
+  #changes: Map<string, TimerChange> | undefined;
+  #armings: number;
+  /** Timers that will be armed after this segment. */
+  #armed: number;
   readonly #start: SegmentStart;
 
   constructor(start: SegmentStart) {
     this.#start = start;
     this.#state = start.state;
+    this.#armings = start.armings;
+    this.#armed = start.timersArmed;
   }
 
   get id(): string {
@@ -64,7 +70,13 @@ export class TurnContext {
   }
 
   state(): unknown {
+    this.#used();
     return this.#state;
+  }
+
+  /** What the segment changed about timers, undefined if nothing. */
+  get timerChanges(): readonly TimerChange[] | undefined {
+    return this.#changes === undefined || this.#changes.size === 0 ? undefined : [...this.#changes.values()];
   }
 
   get emit(): object {
@@ -78,6 +90,7 @@ export class TurnContext {
   }
 
   now(): number {
+    this.#used();
     return this.#start.nowMs;
   }
 
@@ -113,8 +126,9 @@ export class TurnContext {
   /** What `emit.X(payload)` does: reduces at once, so that `state()` shows it. */
   emitEvent(type: string, reducer: Reducer, version: number, payload: unknown): void {
     this.#guarded(() => {
-      const data = this.#start.freeze(payload === undefined ? null : payload);
+      const data = payload === undefined ? null : payload;
       const size = plainSize(data, type) + type.length + EVENT_OVERHEAD;
+      this.#start.freeze(data);
       this.#state = this.#start.freeze(reducer(this.#state, data));
       const meta = version === 1 ? this.#start.meta : { ...this.#start.meta, version };
       this.lastEvent = this.records.length;
@@ -125,30 +139,32 @@ export class TurnContext {
   /** What `timers.x.set` and `timers.x.clear` do. `due` undefined clears. */
   changeTimer(timer: string, key: string, due: Duration | Date | undefined): void {
     this.#guarded(() => {
-      if (typeof key !== 'string' || key.length > LIMITS.maxTimerKeyLength) {
+      if (typeof key !== 'string' || key.length > LIMITS.maxTimerKeyLength || wellFormed(key) !== key) {
         throw new PerdureError(
           'invalid-definition',
-          `key of timer ${timer} must be a string of at most ${LIMITS.maxTimerKeyLength} characters`,
+          `key of timer ${timer} must be a well-formed string of at most ${LIMITS.maxTimerKeyLength} characters`,
         );
       }
-      const earlier = this.timerChanges ?? [];
-      const changes = earlier.filter((change) => change.timer !== timer || change.key !== key);
-      if (due !== undefined) {
-        if (this.#start.timersArmed + changes.length >= LIMITS.maxTimersPerEntity && !this.#start.armed(timer, key)) {
-          throw new PerdureError(
-            'too-many-timers',
-            `${this.#start.definition.type}/${this.id} has ${this.#start.timersArmed} armed timers`,
-          );
-        }
-        const arming = this.#start.armings + this.#setSoFar(earlier) + 1;
-        changes.push({ timer, key, dueAt: dueAt(this.#start.nowMs, due), arming });
-      } else if (this.#start.armed(timer, key)) changes.push({ timer, key, dueAt: null });
-      this.timerChanges = changes;
+      const slot = `${timer}/${key}`;
+      this.#changes ??= new Map();
+      const stored = this.#start.armed(timer, key);
+      const earlier = this.#changes.get(slot);
+      const before = earlier === undefined ? stored : earlier.dueAt !== null;
+      if (due === undefined) {
+        this.#changes.delete(slot);
+        if (stored) this.#changes.set(slot, { timer, key, dueAt: null });
+        if (before) this.#armed -= 1;
+        return;
+      }
+      if (!before && this.#armed >= LIMITS.maxTimersPerEntity) {
+        throw new PerdureError('too-many-timers', `${this.#start.definition.type}/${this.id} has ${this.#armed} armed timers`);
+      }
+      const at = dueAt(this.#start.nowMs, due);
+      this.#armings += 1;
+      this.#changes.delete(slot);
+      this.#changes.set(slot, { timer, key, dueAt: at, arming: this.#armings });
+      if (!before) this.#armed += 1;
     });
-  }
-
-  #setSoFar(changes: readonly TimerChange[]): number {
-    return changes.reduce((most, change) => (change.dueAt === null ? most : Math.max(most, change.arming - this.#start.armings)), 0);
   }
 
   #add(record: NewRecord, bytes: number): void {
@@ -157,13 +173,17 @@ export class TurnContext {
   }
 
   #generator(): Random {
-    if (!this.#open) throw turnOver();
+    this.#used();
     this.#random ??= randomFrom(this.#start.seed);
     return this.#random;
   }
 
+  #used(): void {
+    if (!this.#open) throw new PerdureError('turn-over');
+  }
+
   #guarded(work: () => void): void {
-    if (!this.#open) throw turnOver();
+    this.#used();
     try {
       work();
     } catch (error) {
@@ -177,22 +197,22 @@ const NO_BAGGAGE: Readonly<Record<string, string>> = Object.freeze({});
 /** Estimated bytes of a record beside its data and type name. */
 const EVENT_OVERHEAD = 24;
 
-function turnOver(): PerdureError {
-  return new PerdureError('turn-over');
-}
-
 function checkedAddress(message: SignalMessage): Address & { name: string; payload: unknown } {
   const { type, id, name } = message;
-  if (
-    typeof type !== 'string' ||
-    typeof id !== 'string' ||
-    typeof name !== 'string' ||
-    id.length === 0 ||
-    id.length > LIMITS.maxEntityIdLength
-  ) {
+  const fits =
+    typeof type === 'string' &&
+    ENTITY_TYPE.test(type) &&
+    typeof id === 'string' &&
+    id.length > 0 &&
+    id.length <= LIMITS.maxEntityIdLength &&
+    wellFormed(id) === id &&
+    typeof name === 'string' &&
+    name.length <= LIMITS.maxNameLength &&
+    wellFormed(name) === name;
+  if (!fits) {
     throw new PerdureError(
       'malformed-request',
-      `send takes a message with type, id (1 to ${LIMITS.maxEntityIdLength} characters) and name`,
+      `send takes a message with an entity type, an id (1 to ${LIMITS.maxEntityIdLength} characters) and a name`,
     );
   }
   return message;
@@ -215,10 +235,12 @@ function surfaceOf(definition: EntityDefinition): Surface {
 }
 
 function makeSurface(definition: EntityDefinition): Surface {
+  // Under a symbol: an event or a timer may have any name.
+  const OWN = Symbol('context');
   class Bound {
-    readonly context: TurnContext;
+    readonly [OWN]: TurnContext;
     constructor(context: TurnContext) {
-      this.context = context;
+      this[OWN] = context;
     }
   }
   class Emit extends Bound {}
@@ -226,7 +248,7 @@ function makeSurface(definition: EntityDefinition): Surface {
     const version = newestVersion(definition, type);
     Object.defineProperty(Emit.prototype, type, {
       value(this: Emit, payload?: unknown) {
-        this.context.emitEvent(type, reducer, version, payload);
+        this[OWN].emitEvent(type, reducer, version, payload);
       },
     });
   }
@@ -234,7 +256,7 @@ function makeSurface(definition: EntityDefinition): Surface {
   for (const name of definition.timerNames) {
     Object.defineProperty(Timers.prototype, name, {
       get(this: Timers) {
-        const { context } = this;
+        const context = this[OWN];
         return {
           set: (due: Duration | Date, key = '') => context.changeTimer(name, key, due),
           clear: (key = '') => context.changeTimer(name, key, undefined),

@@ -1,3 +1,4 @@
+import { errorText } from '../errors.ts';
 import { type JournalData, journal } from '../journal.ts';
 import type { NewRecord, RecordMeta } from '../record.ts';
 import type { SignalInput, TimerInput } from './input.ts';
@@ -37,6 +38,5 @@ export function metaOf(input: SignalInput): RecordMeta {
 /** Why an entity is parked by a defect: told to operators. */
 export function parkReason(name: string, defect: Extract<SegmentOutcome, { kind: 'defect' }>): ParkReason {
   const { error, code } = defect;
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { reason: 'defect', name, message: `${code}: ${message}`.slice(0, 2_000) };
+  return { reason: 'defect', name, message: `${code}: ${errorText(error)}` };
 }

@@ -1,9 +1,9 @@
 import { type Answer, failed } from '../answer.ts';
-import { isPerdureError } from '../errors.ts';
+import { errorText } from '../errors.ts';
 import type { Image } from '../image.ts';
-import { journal } from '../journal.ts';
+import { type HeldMessage, journal } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
-import { plainSize } from '../plain.ts';
+import { plainSize, wellFormed } from '../plain.ts';
 import type { NewRecord, SourceMark } from '../record.ts';
 import { firedRecord, metaOf, type ParkReason, parkReason, timerId } from './facts.ts';
 import type { OperatorInput, ReleaseInput, SignalInput, Step, TimerInput } from './input.ts';
@@ -26,13 +26,10 @@ export function holdSignal(image: Image, input: SignalInput, park?: ParkReason):
   if (books.heldCount >= LIMITS.maxHeld) {
     return nothing(image, failed('held-overflow', `${image.definition.type}/${image.id} holds ${books.heldCount} messages`));
   }
-  let size: number;
-  try {
-    size = plainSize(input.payload, `payload of ${input.name}`);
-  } catch (error) {
-    return nothing(image, failed('payload-not-plain', isPerdureError(error) ? error.message : String(error)));
-  }
-  const held = journal('SignalHeld', { kind: 'signal', name: input.name, payload: input.payload ?? null }, metaOf(input));
+  const payload = input.payload ?? null;
+  const size = sizeOrRefusal(payload, input.name);
+  if (typeof size !== 'number') return nothing(image, size);
+  const held = journal('SignalHeld', { kind: 'signal', name: input.name, payload }, metaOf(input));
   return holdStep(image, parkRecords(image, input.signalId, park), held, size + 128);
 }
 
@@ -43,14 +40,29 @@ export function holdTimer(image: Image, input: TimerInput, park?: ParkReason): S
   return holdStep(image, [firedRecord(input), ...parkRecords(image, timerId(input), park)], held, 192);
 }
 
+/** Estimated bytes of a payload that is to be recorded, or what its sender is told if it is not plain. */
+function sizeOrRefusal(payload: unknown, name: string): number | Answer {
+  try {
+    return plainSize(payload, `payload of ${name}`);
+  } catch (error) {
+    return failed('payload-not-plain', errorText(error));
+  }
+}
+
 function holdStep(image: Image, before: readonly NewRecord[], held: NewRecord, bytes: number): Step {
   return { records: [...before, held], state: image.state, bytes: bytes + before.length * 128, decision: done(image) };
 }
 
 function parkRecords(image: Image, signal: string, park: ParkReason | undefined): readonly NewRecord[] {
   const reason = park ?? foldReason(image);
-  return reason === undefined ? [] : [journal('Parked', { ...reason, signal })];
+  return reason === undefined ? [] : [parkedRecord(reason, signal)];
 }
+
+/** The record of a park: its message is bounded, and plain whatever user code threw. */
+function parkedRecord(reason: ParkReason, signal: string | null): NewRecord {
+  return journal('Parked', { ...reason, message: wellFormed(reason.message.slice(0, MAX_REASON)), signal });
+}
+const MAX_REASON = 2_000;
 
 /** An entity that cannot be folded parks with the first message it has to hold. */
 function foldReason(image: Image): ParkReason | undefined {
@@ -77,39 +89,58 @@ export function release(image: Image, input: ReleaseInput, env: TurnEnv, index: 
   if (verb === 'skip') return step(image, [journal('HeldSkipped', { held: held.revision, by, why }, held.meta)]);
   if (books.paused !== undefined) return nothing(image, refused(image));
   if (verb === 'drain' && books.parked !== undefined) return nothing(image, refused(image));
+  const name = nameOf(held.message);
+  const size = verb === 'edit' ? sizeOrRefusal(input.payload, name) : 0;
+  if (typeof size !== 'number') return nothing(image, size);
   const edited = verb === 'edit' ? [journal('HeldEdited', { held: held.revision, payload: input.payload, by, why })] : [];
   const outcome = rerun(image, input, env, index);
-  if (outcome.kind === 'defect') {
-    const { message } = held;
-    const [signal, name] = message.kind === 'signal' ? [held.meta.signal ?? null, message.name] : [timerId(message), message.timer];
-    const parked = journal('Parked', { ...parkReason(name, outcome), signal });
-    const answer = failed('parked', parkReason(name, outcome).message);
-    return { ...step(image, [...edited, parked]), decision: answer, defect: outcome.error };
+  switch (outcome.kind) {
+    case 'completed': {
+      const records = [...edited, journal('Released', { held: held.revision, by, why }), ...outcome.records];
+      return { records, state: outcome.state, bytes: outcome.bytes + size + 128, decision: done(image) };
+    }
+    case 'rejected':
+      return step(image, [...edited, journal('Released', { held: held.revision, by, why }, held.meta)], size);
+    case 'defect':
+      return { ...parkAgain(image, held, edited, parkReason(name, outcome), size), defect: outcome.error };
+    case 'invalid': {
+      const [first] = outcome.issues;
+      const message = `invalid-payload: ${first?.path}: ${first?.message}`;
+      return parkAgain(image, held, edited, { reason: 'defect', name, message }, size, outcome.issues);
+    }
   }
-  if (outcome.kind === 'invalid') {
-    const [first] = outcome.issues;
-    const message = `invalid-payload: ${first?.path}: ${first?.message}`;
-    const name = held.message.kind === 'signal' ? held.message.name : held.message.timer;
-    const parked = journal('Parked', { reason: 'defect', signal: held.meta.signal ?? null, name, message });
-    return { ...step(image, [...edited, parked]), decision: failed('parked', message, outcome.issues) };
-  }
-  const released = journal('Released', { held: held.revision, by, why });
-  if (outcome.kind === 'rejected') return step(image, [...edited, { ...released, meta: held.meta }]);
-  const { records, state, bytes } = outcome;
-  return { records: [...edited, released, ...records], state, bytes: bytes + 128, decision: done(image) };
+}
+
+/** A held message that failed again (K3). */
+export function parkAgain(
+  image: Image,
+  held: ReleaseInput['held'],
+  before: readonly NewRecord[],
+  reason: ParkReason,
+  bytes = 0,
+  details?: unknown,
+): Step {
+  const signal = held.message.kind === 'signal' ? (held.meta.signal ?? null) : timerId(held.message);
+  return { ...step(image, [...before, parkedRecord(reason, signal)], bytes), decision: failed('parked', reason.message, details) };
+}
+
+/** Name of a held signal or timer. */
+export function nameOf(message: HeldMessage): string {
+  return message.kind === 'signal' ? message.name : message.timer;
 }
 
 function rerun(image: Image, input: ReleaseInput, env: TurnEnv, index: number): SegmentOutcome {
   const { message, meta } = input.held;
   const { definition } = image;
-  const name = message.kind === 'signal' ? message.name : message.timer;
+  const name = nameOf(message);
   const handler = message.kind === 'signal' ? definition.signals.get(name) : definition.timers.get(name);
   const declaration = message.kind === 'signal' ? definition.declarations.get(name) : undefined;
   if (handler === undefined || handler.mode !== 'plain') {
     return { kind: 'defect', code: 'unknown-signal', error: new Error(`${definition.type} has no plain handler for '${name}'`) };
   }
   const raw = message.kind === 'signal' ? message.payload : message.key;
-  const payload = input.verb === 'edit' ? input.payload : raw;
+  const edit = input.verb === 'edit' ? { payload: input.payload } : image.books.heldEdit;
+  const payload = edit === undefined ? raw : edit.payload;
   const signalId = meta.signal ?? (message.kind === 'timer' ? timerId(message) : `held:${input.held.revision}`);
   return runSegment(
     image,
@@ -137,6 +168,6 @@ export function operate(image: Image, input: OperatorInput): Step {
   }
 }
 
-function step(image: Image, records: readonly NewRecord[]): Step {
-  return { records, state: image.state, bytes: records.length * 160, decision: done(image) };
+function step(image: Image, records: readonly NewRecord[], bytes = 0): Step {
+  return { records, state: image.state, bytes: bytes + records.length * 160, decision: done(image) };
 }

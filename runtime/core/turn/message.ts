@@ -1,5 +1,5 @@
 import { failed } from '../answer.ts';
-import { isPerdureError } from '../errors.ts';
+import { errorText, isPerdureError } from '../errors.ts';
 import type { Image } from '../image.ts';
 import { firedRecord, metaOf, NO_META, parkReason, timerId } from './facts.ts';
 import { holdSignal, holdTimer } from './hold.ts';
@@ -91,7 +91,7 @@ export function handleTimer(image: Image, input: TimerInput, env: TurnEnv, index
 function defectiveSignal(image: Image, input: SignalInput, defect: Extract<SegmentOutcome, { kind: 'defect' }>): Step {
   if (input.wants === 'outcome') {
     const what = `${image.definition.type}.${input.name}`;
-    const message = isPerdureError(defect.error) ? `${what}: ${defect.error.message}` : `${what} threw ${String(defect.error)}`;
+    const message = isPerdureError(defect.error) ? `${what}: ${defect.error.message}` : `${what} threw ${errorText(defect.error)}`;
     return { ...nothing(image, failed(defect.code, message)), defect: defect.error };
   }
   return { ...holdSignal(image, input, parkReason(input.name, defect)), defect: defect.error };

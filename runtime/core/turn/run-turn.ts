@@ -1,10 +1,9 @@
 import { type Answer, failed } from '../answer.ts';
 import type { Image } from '../image.ts';
 import { journal } from '../journal.ts';
-import { LIMITS } from '../limits.ts';
 import { evaluateQuery } from '../query.ts';
 import { JOURNAL_PREFIX, type NewRecord } from '../record.ts';
-import { holdSignal, holdTimer, operate, release } from './hold.ts';
+import { holdSignal, holdTimer, nameOf, operate, parkAgain, release } from './hold.ts';
 import type { Decision, Input, QueryInput, Step } from './input.ts';
 import { handleSignal, handleTimer } from './message.ts';
 import { done, nothing, type TurnEnv } from './step.ts';
@@ -43,7 +42,7 @@ export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): T
   const decisions: Decision[] = [];
   const recordsUpTo: number[] = [];
   let bytes = 0;
-  const dueBefore = image.books.timers.earliest()?.dueAt;
+  const dueBefore = image.books.wakeAtMs;
   if (image.foldError === undefined && image.books.parked?.reason === 'fold') {
     adopt(
       image,
@@ -80,7 +79,7 @@ function adopt(image: Image, step: Pick<Step, 'records' | 'state'>, into: NewRec
 }
 
 function addWake(image: Image, dueBefore: number | undefined, records: NewRecord[], env: TurnEnv): void {
-  const due = image.books.timers.earliest()?.dueAt;
+  const due = image.books.wakeAtMs;
   if (due === undefined || (dueBefore !== undefined && due >= dueBefore)) return;
   adopt(image, { records: [journal('Wake', { at: due })], state: image.state }, records, env);
 }
@@ -120,18 +119,24 @@ function queried(image: Image, input: QueryInput): Answer {
 
 /** A message alone in its turn that asks for more than an append may hold (U3). */
 function tooLarge(image: Image, input: Input, step: Step, env: TurnEnv): Step {
-  const limit = Math.min(env.maxTurnBytes, LIMITS.maxTurnBytes);
   const largest = step.records.find((record) => !record.type.startsWith(JOURNAL_PREFIX)) ?? step.records[0];
-  const message = `the message would write about ${step.bytes} bytes, a turn may hold ${limit}; look at ${largest?.type ?? 'the result'}`;
+  const message = `the message would write about ${step.bytes} bytes, a turn may hold ${env.maxTurnBytes}; look at ${largest?.type ?? 'the result'}`;
   const decision = failed('turn-too-large', message);
+  // Left where it is, a host that drains would try it for ever (K3).
+  if (input.kind === 'release') return parkAgain(image, input.held, [], { reason: 'defect', name: nameOf(input.held.message), message });
   if (input.kind !== 'signal' && input.kind !== 'timer') return nothing(image, decision);
-  return handleTooLarge(image, input, message) ?? nothing(image, decision);
+  return handleTooLarge(image, input, message, env) ?? nothing(image, decision);
 }
 
 /** A plain signal or timer that is too large parks its entity like any defect; what even as a held message is too large is refused. */
-function handleTooLarge(image: Image, input: Extract<Input, { kind: 'signal' | 'timer' }>, message: string): Step | undefined {
+function handleTooLarge(
+  image: Image,
+  input: Extract<Input, { kind: 'signal' | 'timer' }>,
+  message: string,
+  env: TurnEnv,
+): Step | undefined {
   if (input.kind === 'signal' && input.wants === 'outcome') return undefined;
   const reason = { reason: 'defect', name: input.kind === 'signal' ? input.name : input.timer, message } as const;
   const step = input.kind === 'signal' ? holdSignal(image, input, reason) : holdTimer(image, input, reason);
-  return step.bytes > LIMITS.maxTurnBytes ? undefined : step;
+  return step.bytes > env.maxTurnBytes ? undefined : step;
 }

@@ -7,7 +7,7 @@ import { LIMITS } from '../limits.ts';
 import { plainSize } from '../plain.ts';
 import type { NewRecord, RecordMeta } from '../record.ts';
 import { isRejection, type Rejection } from '../rejection.ts';
-import { type Issue, validate } from '../schema.ts';
+import { type Issue, isPromise, validate } from '../schema.ts';
 import { TurnContext } from './context.ts';
 import type { TurnEnv } from './step.ts';
 
@@ -71,7 +71,8 @@ export function runSegment(image: Image, request: SegmentRequest, env: TurnEnv):
     return { kind: 'completed', ...consequences(context, request, result), state: context.state(), result };
   } catch (error) {
     if (isRejection(error) && context.poison === undefined) return { kind: 'rejected', rejection: error };
-    return { kind: 'defect', code: defectCode(error), error };
+    const defect = context.poison ?? error;
+    return { kind: 'defect', code: defectCode(defect), error: defect };
   } finally {
     context.close();
   }
@@ -90,7 +91,7 @@ function defectCode(error: unknown): ErrorCode {
 }
 
 function resultOf(request: SegmentRequest, returned: unknown): unknown {
-  if (typeof returned === 'object' && returned !== null && 'then' in returned) {
+  if (isPromise(returned)) {
     throw new PerdureError('defect', 'a plain handler returned a promise: nothing would wait for it; use durable(async …)');
   }
   if (!request.wantsResult) return null;
@@ -115,7 +116,9 @@ function consequences(context: TurnContext, request: SegmentRequest, result: unk
     resultBytes = plainSize(result, 'result');
     if (resultBytes > LIMITS.maxTurnBytes) throw new PerdureError('turn-too-large', 'result is larger than a turn may be');
   }
-  const rides = keepsId && result !== null && resultBytes <= LIMITS.maxResultInMetaBytes && lastEvent >= 0;
+  // The window points at the message's last record, so the result rides only on an event that is the last one.
+  const rides =
+    keepsId && result !== null && resultBytes <= LIMITS.maxResultInMetaBytes && lastEvent >= 0 && lastEvent === records.length - 1;
   const event = records[lastEvent];
   if (event !== undefined && (timers !== undefined || rides)) {
     records[lastEvent] = {

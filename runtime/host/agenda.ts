@@ -1,0 +1,167 @@
+import { type JournalData, journalType } from '../core/journal.ts';
+import { LIMITS } from '../core/limits.ts';
+import { addressOf, type Position, type Revision, type StreamName } from '../core/record.ts';
+import type { Subscription } from '../ports/event-store.ts';
+import type { Checkpoint, ReadStore, RowChange, RowPage } from '../ports/read-store.ts';
+import type { HostContext } from './context.ts';
+
+/** One entity's next wake-up as the agenda knows it. */
+export interface AgendaRow {
+  readonly at: number;
+  /** Revision of the `Wake` record, or that the owner saw when it corrected the row. */
+  readonly revision: Revision;
+}
+
+const TABLE = 'perdure.agenda@1';
+const FLUSH_MS = 1_000;
+/** Changes kept in memory before they are written early. */
+const MAX_PENDING = 10_000;
+/** Pages woken in one round, so that what is awake at once stays bounded. */
+const MAX_PAGES = 10;
+
+/** What the agenda needs of the host. */
+export interface Wakes {
+  /** Wakes an entity and, once it has nothing due any more, corrects its row; `done` is told when it is awake (or cannot be woken now). */
+  wake(stream: StreamName, done: () => void): void;
+}
+
+/**
+ * The agenda: who owes work when, for all entities that are not in memory.
+ *
+ * Invariants:
+ * D1. A row is never later than the truth of its entity's stream up to the checkpoint: it is fed by `Wake` records and only corrected by the owner, for the
+ *     revision it saw.
+ * D2. Of two changes to a row the one with the higher revision wins.
+ * D3. Rows and checkpoint are written in one transaction; what was not written before a crash is read from the log again.
+ */
+export class Agenda {
+  readonly #context: HostContext;
+  readonly #rows: ReadStore;
+  readonly #wakes: Wakes;
+  readonly #pending = new Map<StreamName, AgendaRow | { readonly at: undefined; readonly revision: Revision }>();
+  #checkpoint: Checkpoint | undefined;
+  #seen: Position = 0;
+  #subscription: Subscription | undefined;
+  #cancel: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(context: HostContext, rows: ReadStore, wakes: Wakes) {
+    this.#context = context;
+    this.#rows = rows;
+    this.#wakes = wakes;
+  }
+
+  /** Starts following the log and waking what is due. Throws `store-mismatch` if its checkpoint is of another store. */
+  async start(): Promise<void> {
+    await this.#rows.declare({ table: TABLE, indexes: { at: ['at'] } });
+    this.#checkpoint = await this.#rows.checkpoint(TABLE);
+    this.#seen = this.#checkpoint?.position ?? 0;
+    this.#subscription = this.#context.store.subscribe({ from: this.#seen });
+    void this.#follow(this.#subscription);
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    this.#subscription?.close();
+    await this.#flush();
+  }
+
+  async #follow(subscription: Subscription): Promise<void> {
+    const wake = journalType('Wake');
+    try {
+      for await (const batch of subscription) {
+        for (const turn of batch.turns) {
+          for (const [index, record] of turn.records.entries()) {
+            if (record.type !== wake) continue;
+            this.#note(turn.stream, { at: (record.data as JournalData['Wake']).at, revision: turn.firstRevision + index });
+          }
+        }
+        this.#seen = batch.checkpoint;
+        if (this.#pending.size >= MAX_PENDING) await this.#flush();
+      }
+    } catch (error) {
+      this.#context.fail(error);
+    }
+  }
+
+  #note(stream: StreamName, row: AgendaRow | { readonly at: undefined; readonly revision: Revision }): void {
+    const known = this.#pending.get(stream);
+    if (known === undefined || known.revision <= row.revision) this.#pending.set(stream, row);
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#context.clock.after(FLUSH_MS, () => {
+      this.#round().then(
+        () => this.#schedule(),
+        (error: unknown) => {
+          this.#context.log.error('agenda-failed', { error });
+          this.#schedule();
+        },
+      );
+    });
+  }
+
+  /** The owner's word on when an entity is next due (undefined: it owes nothing), as of a revision (D1). */
+  correct(stream: StreamName, at: number | undefined, revision: Revision): void {
+    this.#note(stream, at === undefined ? { at, revision } : { at, revision });
+  }
+
+  /** Writes what changed and wakes what is due, page by page; what is beyond the bound comes in the next round. */
+  async #round(): Promise<void> {
+    await this.#flush();
+    let cursor: string | undefined;
+    for (let pages = 0; pages < MAX_PAGES && !this.#stopped; pages += 1) {
+      const page: RowPage = await this.#rows.find({
+        table: TABLE,
+        index: 'at',
+        to: this.#context.clock.now() + LIMITS.agendaAheadMs,
+        limit: LIMITS.maxAgendaPage,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      await Promise.all(page.rows.map(({ key }) => new Promise<void>((resolve) => this.#wakes.wake(key, resolve))));
+      this.#context.counters.agendaWakeUps += page.rows.length;
+      cursor = page.cursor;
+      if (cursor === undefined) return;
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const position = this.#seen;
+    const changes = [...this.#pending];
+    if (changes.length === 0 && position === this.#checkpoint?.position) return;
+    this.#pending.clear();
+    const next: Checkpoint = { storeId: this.#context.store.storeId, position };
+    const known = await this.#rows.getMany(
+      TABLE,
+      changes.map(([stream]) => stream),
+    );
+    const newer: RowChange[] = [];
+    for (const [index, [stream, row]] of changes.entries()) {
+      const stored = known[index] as AgendaRow | undefined;
+      if (stored !== undefined && stored.revision > row.revision) continue;
+      newer.push({ key: stream, row: row.at === undefined ? undefined : row });
+    }
+    let written: 'written' | 'lost';
+    try {
+      written = await this.#rows.write({ table: TABLE, expected: this.#checkpoint, next, changes: newer });
+    } catch (error) {
+      for (const [stream, row] of changes) if (!this.#pending.has(stream)) this.#pending.set(stream, row);
+      throw error;
+    }
+    if (written === 'lost') {
+      const message = 'another process writes the agenda of this store';
+      this.#context.fail(new Error(message));
+      return;
+    }
+    this.#checkpoint = next;
+  }
+}
+
+/** The entity of a stream that an agenda row names, if its type is registered. */
+export function agendaEntity(stream: StreamName, types: { has(type: string): boolean }) {
+  const address = addressOf(stream);
+  return address !== undefined && types.has(address.type) ? address : undefined;
+}

@@ -1,0 +1,33 @@
+/** What the host counts since its start; read by the metrics endpoint and by tests. */
+export class Counters {
+  turns = 0;
+  /** Messages handled: answered `done`. */
+  handled = 0;
+  rejected = 0;
+  /** Repeated messages dropped by mark or answered from the window. */
+  duplicates = 0;
+  records = 0;
+  /** Turns lost to another writer of the stream. */
+  conflicts = 0;
+  /** Appends whose outcome the store did not know at first. */
+  unknown = 0;
+  /** Appends given up as unknown. */
+  gaveUp = 0;
+  /** Appends refused by the store (full, failed, closed). */
+  refused = 0;
+  defects = 0;
+  parked = 0;
+  held = 0;
+  rehydrations = 0;
+  rehydratedRecords = 0;
+  snapshotsUsed = 0;
+  snapshotsWritten = 0;
+  passivations = 0;
+  timersFired = 0;
+  /** Messages refused because a mailbox or the node had too much waiting. */
+  overloaded = 0;
+  withdrawn = 0;
+  sends = 0;
+  deadLetters = 0;
+  agendaWakeUps = 0;
+}

@@ -1,0 +1,196 @@
+import type { Answer } from '../core/answer.ts';
+import { durationMs } from '../core/duration.ts';
+import { invariant } from '../core/errors.ts';
+import type { Image } from '../core/image.ts';
+import { LIMITS } from '../core/limits.ts';
+import { encodeSnapshot, snapshotDue } from '../core/snapshot.ts';
+import type { HostContext } from './context.ts';
+import { readHeld } from './held.ts';
+import type { Mailbox, Queued } from './mailbox.ts';
+import { Rehydrator } from './rehydrator.ts';
+import type { Tick } from './tick.ts';
+import { TimerQueue } from './timer-queue.ts';
+
+/**
+ * The life of a mailbox: the one place where phases change to `ready` and back to `passive`, and where what follows from being ready is started.
+ *
+ * Invariants:
+ * V1. A mailbox that becomes ready gets, in this order: its readers told, its due timers queued, what it may release queued, its turn listed.
+ * V2. An image is thrown away only when no append of it is under way.
+ */
+export class Life {
+  readonly #context: HostContext;
+  readonly #tick: Tick;
+  readonly #timers: TimerQueue;
+  readonly #rehydrator: Rehydrator;
+  readonly #rested: (mailbox: Mailbox) => void;
+
+  /** `rested` is told when a mailbox is ready and has nothing to do. */
+  constructor(context: HostContext, tick: Tick, rested: (mailbox: Mailbox) => void) {
+    this.#context = context;
+    this.#tick = tick;
+    this.#rested = rested;
+    this.#timers = new TimerQueue(context.clock, (mailbox) => this.#timerDue(mailbox));
+    this.#rehydrator = new Rehydrator(context, (mailbox, image) => this.#rehydrated(mailbox, image));
+  }
+
+  get rehydrating(): number {
+    return this.#rehydrator.pending;
+  }
+
+  /** Puts a message into a mailbox and sees to it that it is handled. */
+  enqueue(mailbox: Mailbox, item: Queued): void {
+    mailbox.push(item);
+    mailbox.recent = true;
+    if (mailbox.phase === 'ready') this.#tick.list(mailbox);
+    else if (mailbox.phase === 'passive') this.#rehydrator.start(mailbox, true);
+  }
+
+  /** Calls back when the mailbox is next ready (`true`) or could not be rehydrated (`false`); at once if it is ready. */
+  whenReady(mailbox: Mailbox, demand: boolean, run: () => void): void {
+    mailbox.recent = true;
+    if (mailbox.phase === 'ready') {
+      run();
+      return;
+    }
+    mailbox.onReady.push(run);
+    if (mailbox.phase === 'passive') this.#rehydrator.start(mailbox, demand);
+  }
+
+  /** The image is the durable truth. */
+  ready(mailbox: Mailbox): void {
+    const { image } = mailbox;
+    invariant(image !== undefined && mailbox.flight === undefined, `${mailbox.stream} cannot be ready`);
+    mailbox.phase = 'ready';
+    mailbox.durable = { state: image.state, revision: image.books.revision, position: image.position, foldError: image.foldError };
+    if (mailbox.onReady.length > 0) for (const run of mailbox.onReady.splice(0)) run();
+    this.#queueDue(mailbox, image);
+    this.#queueReleases(mailbox, image);
+    this.#snapshot(mailbox, image);
+    if (mailbox.length > 0) this.#tick.list(mailbox);
+    else this.#rested(mailbox);
+  }
+
+  /** The image is not to be believed. */
+  discard(mailbox: Mailbox, delayMs: number): void {
+    this.#forgetImage(mailbox);
+    if (delayMs > 0) {
+      mailbox.phase = 'waiting';
+      this.#context.clock.after(delayMs, () => {
+        if (mailbox.phase === 'waiting') this.#restart(mailbox);
+      });
+    } else this.#restart(mailbox);
+  }
+
+  /** Lets an idle mailbox leave memory, with a snapshot first if its fold has become long. False if it is not idle. */
+  passivate(mailbox: Mailbox): boolean {
+    const { image, phase } = mailbox;
+    if (phase === 'rehydrating' || phase === 'committing' || phase === 'settling' || phase === 'waiting') return false;
+    if (mailbox.length > 0 || mailbox.readingHeld || mailbox.timerAt !== undefined || mailbox.onReady.length > 0) return false;
+    if (image !== undefined) this.#snapshot(mailbox, image);
+    this.#forgetImage(mailbox);
+    this.#context.counters.passivations += 1;
+    return true;
+  }
+
+  stop(): void {
+    this.#timers.stop();
+  }
+
+  #forgetImage(mailbox: Mailbox): void {
+    invariant(mailbox.flight === undefined, `${mailbox.stream} loses its image in flight`);
+    mailbox.image = undefined;
+    mailbox.durable = undefined;
+    mailbox.stateBytes = 0;
+    mailbox.measuredAt = 0;
+    mailbox.phase = 'passive';
+  }
+
+  #restart(mailbox: Mailbox): void {
+    mailbox.phase = 'passive';
+    if (mailbox.length > 0 || mailbox.onReady.length > 0) this.#rehydrator.start(mailbox, true);
+  }
+
+  #rehydrated(mailbox: Mailbox, image: Image | undefined): void {
+    if (image === undefined) {
+      // The store cannot be read just now; what waits keeps waiting, in order.
+      if (mailbox.onReady.length > 0) for (const run of mailbox.onReady.splice(0)) run();
+      this.discard(mailbox, 1_000);
+      return;
+    }
+    mailbox.image = image;
+    mailbox.lastUsedMs = this.#context.clock.now();
+    this.ready(mailbox);
+  }
+
+  #timerDue(mailbox: Mailbox): void {
+    if (mailbox.phase !== 'ready' || mailbox.image === undefined) return;
+    this.#queueDue(mailbox, mailbox.image);
+    if (mailbox.length > 0) this.#tick.list(mailbox);
+    else this.#rested(mailbox);
+  }
+
+  #queueDue(mailbox: Mailbox, image: Image): void {
+    const earliest = image.books.timers.earliest();
+    if (earliest === undefined || mailbox.firingsQueued > 0) return;
+    const now = this.#context.clock.now();
+    for (const { timer, key, arming } of image.books.timers.due(now, LIMITS.maxFiringsPerTurn)) {
+      mailbox.firingsQueued += 1;
+      this.#context.counters.timersFired += 1;
+      mailbox.push({ kind: 'timer', timer, key, arming, done: ignore });
+    }
+    if (mailbox.firingsQueued === 0) this.#timers.watch(mailbox, earliest.dueAt);
+  }
+
+  /** Held messages of an entity that is neither parked nor paused any more are released, in order (core K1). */
+  #queueReleases(mailbox: Mailbox, image: Image): void {
+    const { books, foldError } = image;
+    if (books.heldCount === 0 || books.parked !== undefined || books.paused !== undefined || foldError !== undefined) return;
+    if (mailbox.readingHeld) return;
+    mailbox.readingHeld = true;
+    readHeld(this.#context.store, mailbox.stream, books.heldFrom).then(
+      (held) => {
+        const items = held.map((one) => ({ kind: 'release', verb: 'drain', held: one, by: 'perdure', why: '', done: ignore }) as const);
+        const last = items.at(-1);
+        const finish = () => {
+          mailbox.readingHeld = false;
+        };
+        if (last === undefined) finish();
+        else this.#enqueueFirst(mailbox, [...items.slice(0, -1), { ...last, done: finish }]);
+      },
+      (error: unknown) => {
+        mailbox.readingHeld = false;
+        this.#context.log.error('held-unreadable', { stream: mailbox.stream, error });
+        this.#context.clock.after(1_000, () => this.whenReady(mailbox, true, () => this.#timerDue(mailbox)));
+      },
+    );
+  }
+
+  #enqueueFirst(mailbox: Mailbox, items: readonly Queued[]): void {
+    mailbox.unshift(items);
+    if (mailbox.phase === 'ready') this.#tick.list(mailbox);
+    else if (mailbox.phase === 'passive') this.#rehydrator.start(mailbox, true);
+  }
+
+  #snapshot(mailbox: Mailbox, image: Image): void {
+    const every = mailbox.definition.options.snapshotEvery ?? this.#context.limits.snapshotEvery;
+    // Due only when the records since the last one weigh about as much as it did (64 bytes a record is a low estimate).
+    if (!snapshotDue(image, every) || image.sinceSnapshot * 64 < mailbox.snapshotBytes) return;
+    const bytes = encodeSnapshot(image);
+    mailbox.snapshotBytes = bytes.byteLength;
+    image.sinceSnapshot = 0;
+    this.#context.counters.snapshotsWritten += 1;
+    this.#context.store.saveSnapshot(mailbox.stream, bytes).catch((error: unknown) => {
+      // A snapshot is a cache: without it the next fold is longer.
+      this.#context.log.warn('snapshot-not-saved', { stream: mailbox.stream, error });
+    });
+  }
+}
+
+function ignore(_answer: Answer): void {}
+
+/** Idle time after which an entity of this definition leaves memory, in milliseconds. */
+export function passivateAfterMs(mailbox: Mailbox, defaultMs: number): number {
+  const own = mailbox.definition.options.passivateAfter;
+  return own === undefined ? defaultMs : durationMs(own);
+}

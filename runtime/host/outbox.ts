@@ -1,0 +1,156 @@
+import type { Answer } from '../core/answer.ts';
+import { type JournalData, journalType } from '../core/journal.ts';
+import { LIMITS } from '../core/limits.ts';
+import { homePartition } from '../core/partition.ts';
+import { addressOf, type Position, type StoredTurn } from '../core/record.ts';
+import type { Subscription } from '../ports/event-store.ts';
+import type { HostContext } from './context.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import type { Delivery } from './delivery.ts';
+
+const SAVE_MS = 1_000;
+const WATERMARK = 'outbox';
+
+/**
+ * The outbox: carries out the sends that turns recorded, by following the log.
+ *
+ * Invariants:
+ * S1. Sends of one sender partition reach every receiver in log order, each with its place as mark: the receiver drops what it has handled.
+ * S2. The watermark only moves forward, and only over sends whose receiver has made them durable (or that are dead letters). After a crash the log is
+ *     read again from there.
+ * S3. At most `maxOutboxInFlight` sends are on their way; the rest waits in the log, not in memory.
+ */
+export class Outbox {
+  readonly #context: HostContext;
+  readonly #deliver: (delivery: Delivery) => void;
+  readonly #deadLetters: DeadLetters;
+  /** Places of sends on their way, in log order, and those of them that are done. */
+  #inFlight: { readonly position: Position; done: boolean }[] = [];
+  #scanned: Position = 0;
+  #saved: Position = 0;
+  #resume: (() => void) | undefined;
+  #subscription: Subscription | undefined;
+  #cancel: (() => void) | undefined;
+
+  constructor(context: HostContext, deliver: (delivery: Delivery) => void, deadLetters: DeadLetters) {
+    this.#context = context;
+    this.#deliver = deliver;
+    this.#deadLetters = deadLetters;
+  }
+
+  /** Number of sends on their way. */
+  get pending(): number {
+    return this.#inFlight.length;
+  }
+
+  async start(): Promise<void> {
+    const saved = await this.#context.store.getValue(WATERMARK);
+    this.#saved = saved === undefined ? 0 : Number(new TextDecoder().decode(saved));
+    this.#scanned = this.#saved;
+    this.#subscription = this.#context.store.subscribe({ from: this.#saved });
+    void this.#follow(this.#subscription);
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#cancel?.();
+    this.#subscription?.close();
+    await this.#save();
+  }
+
+  async #follow(subscription: Subscription): Promise<void> {
+    try {
+      for await (const batch of subscription) {
+        for (const turn of batch.turns) this.#scan(turn);
+        this.#scanned = batch.checkpoint;
+        if (this.#inFlight.length >= LIMITS.maxOutboxInFlight)
+          await new Promise<void>((resolve) => {
+            this.#resume = resolve;
+          });
+      }
+    } catch (error) {
+      this.#context.fail(error);
+    }
+  }
+
+  #scan(turn: StoredTurn): void {
+    const sent = journalType('SignalSent');
+    for (let index = 0; index < turn.records.length; index += 1) {
+      const record = turn.records[index];
+      if (record === undefined || record.type !== sent) continue;
+      const sender = addressOf(turn.stream);
+      if (sender === undefined) continue;
+      const { storeId, partitions } = this.#context.store;
+      const source = `${storeId}/${sender.type}/${homePartition(sender.id, partitions)}`;
+      const position = turn.position + index;
+      const place = { position, done: false };
+      this.#inFlight.push(place);
+      this.#context.counters.sends += 1;
+      const { correlation, baggage, traceparent } = record.meta;
+      this.#deliver({
+        kind: 'signal',
+        ...(record.data as JournalData['SignalSent']),
+        wants: 'durability',
+        signalId: `${turn.turnId}.${index}`,
+        idChosen: false,
+        mark: { source, position, index: 0 },
+        context: {
+          causation: record.meta.signal ?? turn.turnId,
+          ...(correlation === undefined ? {} : { correlation }),
+          ...(baggage === undefined ? {} : { baggage }),
+          ...(traceparent === undefined ? {} : { traceparent }),
+        },
+        bytes: 0,
+        done: (answer, delivery) => this.#answered(place, answer, delivery),
+        state: 'waiting',
+      });
+    }
+  }
+
+  #answered(place: { done: boolean }, answer: Answer, delivery: Delivery): void {
+    // A forgotten entity's messages are dropped; a rejection is the receiver's decision and an end like any other.
+    if (answer.kind !== 'failed' || answer.code === 'forgotten') {
+      this.#finished(place);
+      return;
+    }
+    const { type, id, name, payload, signalId, mark } = delivery;
+    const letter = { type, id, name, payload, signalId, mark: mark ?? null, code: answer.code, message: answer.message };
+    this.#deadLetters.put(letter).then(
+      () => this.#finished(place),
+      (error: unknown) => this.#context.fail(error),
+    );
+  }
+
+  #finished(place: { done: boolean }): void {
+    place.done = true;
+    let count = 0;
+    while (this.#inFlight[count]?.done === true) count += 1;
+    // In batches, so that taking from the front stays cheap however many are on their way.
+    if (count >= 256 || count === this.#inFlight.length) this.#inFlight = this.#inFlight.slice(count);
+    if (this.#resume !== undefined && this.#inFlight.length < LIMITS.maxOutboxInFlight / 2) {
+      const resume = this.#resume;
+      this.#resume = undefined;
+      resume();
+    }
+  }
+
+  #schedule(): void {
+    this.#cancel = this.#context.clock.after(SAVE_MS, () => {
+      this.#save().then(
+        () => this.#schedule(),
+        (error: unknown) => {
+          this.#context.log.error('watermark-not-saved', { error });
+          this.#schedule();
+        },
+      );
+    });
+  }
+
+  async #save(): Promise<void> {
+    const open = this.#inFlight.find((place) => !place.done);
+    const watermark = open === undefined ? this.#scanned : open.position;
+    if (watermark <= this.#saved) return;
+    await this.#context.store.putValue(WATERMARK, new TextEncoder().encode(String(watermark)));
+    this.#saved = watermark;
+  }
+}

@@ -1,0 +1,131 @@
+import { PerdureError } from '../core/errors.ts';
+import type { Commit } from '../core/record.ts';
+import type { Input } from '../core/turn/input.ts';
+import { runTurn, turnTime } from '../core/turn/run-turn.ts';
+import type { AppendOutcome } from '../ports/event-store.ts';
+import type { HostContext } from './context.ts';
+import type { Flight, Mailbox, Queued } from './mailbox.ts';
+
+/**
+ * The tick: starts the turns of all mailboxes that have work, and hands their appends to the store in one call.
+ *
+ * Invariants:
+ * I1. A mailbox's turn takes what waits at that moment (up to its limits) and is one append; what arrives meanwhile is the next turn.
+ * I2. No tick handles more than about `maxTickMessages` messages; the rest comes in the next, after I/O had its chance.
+ */
+export class Tick {
+  readonly #context: HostContext;
+  readonly #settled: (commit: Commit, outcome: AppendOutcome) => void;
+  readonly #confirm: (mailbox: Mailbox, flight: Flight) => void;
+  #listed: Mailbox[] = [];
+  #scheduled = false;
+
+  /** `settled` is told the outcome of every append; `confirm` checks a turn that appends nothing. */
+  constructor(
+    context: HostContext,
+    settled: (commit: Commit, outcome: AppendOutcome) => void,
+    confirm: (mailbox: Mailbox, flight: Flight) => void,
+  ) {
+    this.#context = context;
+    this.#settled = settled;
+    this.#confirm = confirm;
+  }
+
+  /** Lists a mailbox that is ready and has messages; its turn runs in the next tick. */
+  list(mailbox: Mailbox): void {
+    if (mailbox.listed) return;
+    mailbox.listed = true;
+    this.#listed.push(mailbox);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#context.clock.soon(() => this.#run());
+  }
+
+  #run(): void {
+    this.#scheduled = false;
+    const listed = this.#listed;
+    this.#listed = [];
+    const commits: Commit[] = [];
+    let messages = 0;
+    let at = 0;
+    try {
+      for (; at < listed.length && messages < this.#context.limits.maxTickMessages; at += 1) {
+        const mailbox = listed[at];
+        if (mailbox === undefined) break;
+        mailbox.listed = false;
+        if (mailbox.phase === 'ready') messages += this.#turn(mailbox, commits);
+      }
+    } catch (error) {
+      this.#context.fail(error);
+    }
+    if (commits.length > 0) this.#context.store.append(commits, this.#settled);
+    for (; at < listed.length; at += 1) {
+      const mailbox = listed[at];
+      if (mailbox !== undefined) this.#listed.push(mailbox);
+    }
+    if (this.#listed.length > 0) this.#schedule();
+  }
+
+  /** Runs one turn; returns the number of messages taken. */
+  #turn(mailbox: Mailbox, commits: Commit[]): number {
+    const { image } = mailbox;
+    if (image === undefined) throw new PerdureError('invariant-violated', `${mailbox.stream} is ready without an image`);
+    const batch = this.#take(mailbox);
+    if (batch.length === 0) return 0;
+    const { clock, entropy, guard, freeze, limits } = this.#context;
+    const expectedRevision = image.books.revision;
+    const now = clock.now();
+    const time = turnTime(image, now);
+    const turnId = entropy.turnId();
+    const env = { nowMs: time, turnId, freeze, maxTurnBytes: limits.maxTurnBytes, onDefect: this.#defect(mailbox) };
+    const result = guard.run(time, turnId, () => runTurn(image, batch, env));
+    const taken = result.decisions.length;
+    if (taken < batch.length) {
+      for (const item of batch.slice(taken)) returned(mailbox, item);
+      mailbox.unshift(batch.slice(taken));
+    }
+    const commit = { stream: mailbox.stream, expectedRevision, turnId, time, records: result.records };
+    const flight = { commit, batch: batch.slice(0, taken), result, sinceMs: now, resends: 0 };
+    mailbox.flight = flight;
+    mailbox.phase = 'committing';
+    mailbox.recent = true;
+    mailbox.lastUsedMs = now;
+    this.#context.counters.turns += 1;
+    if (result.records.length > 0) commits.push(commit);
+    else this.#confirm(mailbox, flight);
+    return taken;
+  }
+
+  #take(mailbox: Mailbox): (Queued & Input)[] {
+    const { maxTurnMessages } = this.#context.limits;
+    const batch: Queued[] = [];
+    while (batch.length < maxTurnMessages) {
+      const item = mailbox.shift();
+      if (item === undefined) break;
+      if (item.kind === 'signal') {
+        if (item.state !== 'waiting') continue;
+        item.state = 'taken';
+      } else if (item.kind === 'timer') mailbox.firingsQueued -= 1;
+      batch.push(item);
+    }
+    return batch;
+  }
+
+  #defect(mailbox: Mailbox) {
+    return (error: unknown, input: Input): void => {
+      this.#context.counters.defects += 1;
+      const name = input.kind === 'signal' ? input.name : input.kind;
+      this.#context.log.error('defect', { stream: mailbox.stream, kind: input.kind, name, error });
+    };
+  }
+}
+
+/** A message goes back to the mailbox as if it had not been taken. */
+export function returned(mailbox: Mailbox, item: Queued): void {
+  if (item.kind === 'signal' && item.state === 'taken') item.state = 'waiting';
+  else if (item.kind === 'timer') mailbox.firingsQueued += 1;
+}
