@@ -3,6 +3,7 @@
 import { MemoryEventStore } from '../../../runtime/adapters/memory/event-store.ts';
 import { createMemoryLog, type MemoryLog } from '../../../runtime/adapters/memory/event-store-log.ts';
 import { emptyReadContents, type MemoryReadContents, MemoryReadStore } from '../../../runtime/adapters/memory/read-store.ts';
+import { PerdureError } from '../../../runtime/core/errors.ts';
 import type { NewRecord, Position } from '../../../runtime/core/record.ts';
 import type { Clock } from '../../../runtime/ports/clock.ts';
 import type { ReadStore, RowQuery, TableDefinition, WriteBatch } from '../../../runtime/ports/read-store.ts';
@@ -51,8 +52,8 @@ export async function quiet(): Promise<void> {
   for (let hop = 0; hop < 40; hop++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** What happens to a write: nothing special; it fails before it takes effect; it takes effect and its answer is lost. */
-export type Fault = 'none' | 'before' | 'after';
+/** What happens to a write: nothing special; it fails before it takes effect; it takes effect and its answer is lost; a row is refused for good. */
+export type Fault = 'none' | 'before' | 'after' | { readonly refuse: string };
 
 /** A read store that keeps a list of its writes, and fails those that `faults` says, in order. */
 export class FaultyReadStore implements ReadStore {
@@ -67,6 +68,10 @@ export class FaultyReadStore implements ReadStore {
   async write(batch: WriteBatch): Promise<'written' | 'lost'> {
     const fault = this.faults.shift() ?? 'none';
     if (fault === 'before') throw new Error('disk says no');
+    if (typeof fault === 'object') {
+      await quiet();
+      throw new PerdureError('index-value-invalid', undefined, { table: batch.table, key: fault.refuse, field: 'key' });
+    }
     this.writes.push(batch);
     const answer = await this.#inner.write(batch);
     if (fault === 'after') throw new Error('answer lost');
