@@ -10,7 +10,7 @@ export interface Folding {
   readonly name: string;
   readonly table: TableDefinition;
   readonly entityTypes: readonly string[];
-  /** Rows are written at most once per this time, unless a reader waits; 0: after every batch. */
+  /** Rows are written at most once per this time, unless a reader waits or too many changed. */
   readonly coalesceMs: number;
   /** What a turn does, in order, without the events at the positions in `skipped`. Throws an EventFailure. */
   steps(turn: StoredTurn, skipped: ReadonlySet<Position>): readonly Step[];

@@ -110,8 +110,7 @@ export class Pump {
     }
     const waiting = wanted();
     const awaited = waiting !== undefined && waiting < writer.covered && waiting >= writer.visible;
-    const due = folding.coalesceMs === 0 || writer.dirtyRows >= MAX_DIRTY_ROWS || awaited;
-    if (writer.dirtyRows > 0 && due) return this.#flush(batch.caughtUp);
+    if (writer.dirtyRows >= MAX_DIRTY_ROWS || awaited) return this.#flush(batch.caughtUp);
     this.#alarm.arm(writer.dirtyRows > 0 ? folding.coalesceMs : IDLE_CHECKPOINT_MS);
     this.#parts.progress(batch.caughtUp);
   }

@@ -17,6 +17,8 @@ import { EventFailure, type EventPlace, type Folding, placeOf, type Step } from 
 const SOURCE_FIELD = '$source';
 const SOURCE_INDEX = '$source';
 const FORGOTTEN = `${JOURNAL_PREFIX}Forgotten`;
+/** A commit costs the event loop about as much as twenty rows, so one waits for company this long, unless a reader waits. */
+const COALESCE_MS = 50;
 /** Rows that one event may change. */
 const MAX_KEYS_PER_EVENT = 1_000;
 
@@ -32,7 +34,7 @@ export function userFolding(definition: ProjectionDefinition): Folding {
     name: definition.name,
     table: tableOf(definition, byId),
     entityTypes: [...sources.keys()],
-    coalesceMs: 0,
+    coalesceMs: COALESCE_MS,
     sourceIndex: byId ? undefined : SOURCE_INDEX,
     visible: withoutSource,
     steps: (turn, skipped) => stepsOf({ sources, fields, skipped }, turn),

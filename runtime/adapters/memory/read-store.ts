@@ -4,7 +4,7 @@
  * Invariants:
  * V1. Everything durable is in `contents`, which outlives the adapter: opening another adapter on it is a restart.
  * V2. A write takes effect in one deferred step and is answered in a second; a `defer` that drops the first loses the write,
- *     one that drops the second loses the answer.
+ *     one that drops the second loses the answer. `close` waits for writes, so a crash is simulated by not calling it.
  * V3. Rows are kept packed, so nobody can change a stored row by holding a reference to it.
  */
 import { Packr } from 'msgpackr';

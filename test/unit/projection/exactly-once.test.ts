@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cartFold, counter, type Fault, quiet, World } from './world.ts';
+import { cartFold, counter, type Fault, World } from './world.ts';
 
 const LONG = 10 * 60_000;
 
@@ -13,7 +13,7 @@ describe('exactly once', () => {
       await projections.start();
       for (let n = 1; n <= 5; n++) {
         await world.append('cart-1', ['Added', { amount: n }]);
-        await quiet();
+        await world.clock.advance(50);
       }
       await world.clock.advance(60_000);
       expect(await projections.get('counts', '1')).toEqual({ count: 5, sum: 15 });
@@ -28,7 +28,7 @@ describe('exactly once', () => {
     rows.faults.push('before');
     await projections.start();
     await world.append('cart-1', ['Added']);
-    await quiet();
+    await world.clock.advance(50);
     expect(projections.status()[0]).toMatchObject({ state: 'retrying', error: { message: 'disk says no' } });
     expect(logged[0]).toMatchObject({ level: 'warn', fields: { projection: 'counts' } });
     await world.clock.advance(100);
@@ -40,11 +40,11 @@ describe('exactly once', () => {
     const first = world.node([counter()]);
     await first.projections.start();
     await world.append('cart-1', ['Added', { amount: 1 }]);
-    await quiet();
+    await world.clock.advance(50);
     const second = world.node([counter()]);
     await second.projections.start();
     const position = await world.append('cart-1', ['Added', { amount: 2 }]);
-    await quiet();
+    await world.clock.advance(50);
     const states = [first, second].map(({ projections }) => projections.status()[0]?.state).sort();
     expect(states).toEqual(['running', 'standby']);
     for (const { projections } of [first, second]) {
@@ -59,12 +59,12 @@ describe('exactly once', () => {
     const nodes = [world.node([counter()]), world.node([counter()])];
     for (const { projections } of nodes) await projections.start();
     await world.append('cart-1', ['Added', { amount: 1 }]);
-    await quiet();
+    await world.clock.advance(50);
     const standby = nodes.find(({ projections }) => projections.status()[0]?.state === 'standby');
     await nodes.find((node) => node !== standby)?.projections.stop();
     await standby?.projections.retry('counts');
     await world.append('cart-1', ['Added', { amount: 2 }]);
-    await quiet();
+    await world.clock.advance(50);
     expect(standby?.projections.status()[0]?.state).toBe('running');
     expect(await standby?.projections.get('counts', '1')).toEqual({ count: 2, sum: 3 });
   });

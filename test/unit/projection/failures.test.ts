@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryEventStore } from '../../../runtime/adapters/memory/event-store.ts';
 import { createMemoryLog } from '../../../runtime/adapters/memory/event-store-log.ts';
 import type { ProjectionDefinition, RowReducer } from '../../../runtime/projection/definition.ts';
-import { amountOf, cartFold, counter, quiet, World } from './world.ts';
+import { amountOf, cartFold, counter, World } from './world.ts';
 
 /** Fails at the amounts in `broken`, which a test may change: a corrected reducer. */
 function fragile(broken: Set<number>, name = 'fragile'): ProjectionDefinition {
@@ -24,7 +24,7 @@ async function stopped() {
   const turn = await world.append('cart-1', ['Added', { amount: 2 }], ['Added', { amount: 3 }], ['Added', { amount: 4 }]);
   await world.append('cart-1', ['Added', { amount: 5 }]);
   await node.projections.start();
-  await quiet();
+  await world.clock.advance(50);
   return { world, broken, turn, ...node };
 }
 
@@ -54,13 +54,13 @@ describe('a failing event', () => {
   });
 
   it('G3: retry goes on under corrected code', async () => {
-    const { projections, broken } = await stopped();
+    const { world, projections, broken } = await stopped();
     await projections.retry('fragile');
-    await quiet();
+    await world.clock.advance(50);
     expect(projections.status()[0]?.state).toBe('failed');
     broken.clear();
     await projections.retry('fragile');
-    await quiet();
+    await world.clock.advance(50);
     expect(projections.status()[0]).toMatchObject({ state: 'running', error: undefined, event: undefined });
     expect(await projections.get('fragile', '1')).toEqual({ seen: [1, 2, 3, 4, 5] });
   });
@@ -71,21 +71,21 @@ describe('a failing event', () => {
     const { projections } = world.node([fragile(broken)]);
     await projections.start();
     await world.append('cart-1', ['Added', { amount: 1 }]);
-    await quiet();
+    await world.clock.advance(50);
     await projections.stop();
     await world.append('cart-1', ['Added', { amount: 5 }]);
     await world.append('cart-1', ['Added', { amount: 2 }]);
     await projections.start();
-    await quiet();
+    await world.clock.advance(50);
     expect(projections.status()[0]?.state).toBe('failed');
     expect(await projections.get('fragile', '1')).toEqual({ seen: [1, 5] });
   });
 
   it('G3: skip goes on without that event only, and is logged', async () => {
-    const { projections, turn, logged } = await stopped();
+    const { world, projections, turn, logged } = await stopped();
     await expect(projections.skip('fragile', turn)).rejects.toMatchObject({ code: 'not-parked' });
     await projections.skip('fragile', turn + 1);
-    await quiet();
+    await world.clock.advance(50);
     expect(await projections.get('fragile', '1')).toEqual({ seen: [1, 2, 4, 5] });
     expect(logged).toContainEqual(
       expect.objectContaining({ level: 'info', message: 'event is skipped', fields: expect.objectContaining({ projection: 'fragile' }) }),
@@ -97,10 +97,10 @@ describe('a failing event', () => {
     const { world, projections, rows, broken, turn } = await stopped();
     rows.faults.push(...Array.from({ length: 50 }, () => 'before' as const));
     await projections.skip('fragile', turn + 1);
-    await quiet();
+    await world.clock.advance(50);
     const next = world.node([fragile(broken)]);
     await next.projections.start();
-    await quiet();
+    await world.clock.advance(50);
     expect(next.projections.status()[0]).toMatchObject({ state: 'failed', position: turn });
   });
 
@@ -120,11 +120,11 @@ describe('a failing event', () => {
     const position = await world.append('cart-2', ['Added']);
     await world.append('cart-3', ['Fine']);
     await projections.start();
-    await quiet();
+    await world.clock.advance(50);
     expect(projections.status()[0]).toMatchObject({ state: 'failed', event: { stream: 'cart-2', position } });
     expect(await projections.get('p', '1')).toEqual({ at: 1 });
     await projections.skip('p', position);
-    await quiet();
+    await world.clock.advance(50);
     expect(await projections.get('p', '3')).toEqual({ at: 1 });
   });
 
@@ -144,10 +144,10 @@ describe('a failing event', () => {
       const { projections } = world.node([{ name: 'p', version: 1, indexes: {}, sources }]);
       const position = await world.append('cart-1', ['Added']);
       await projections.start();
-      await quiet();
+      await world.clock.advance(50);
       expect(projections.status()[0]).toMatchObject({ state: 'failed', event: { position } });
       await projections.skip('p', position);
-      await quiet();
+      await world.clock.advance(50);
       expect(projections.status()[0]?.state).toBe('running');
     }
   });
@@ -157,9 +157,9 @@ describe('a failing event', () => {
     const { projections } = world.node([], [cartFold]);
     await projections.start();
     await world.append('cart-1', ['Added', { amount: 1 }]);
-    await quiet();
+    await world.clock.advance(50);
     const position = await world.append('cart-1', ['Unheard']);
-    await quiet();
+    await world.clock.advance(50);
     expect(projections.status()[0]).toMatchObject({ state: 'failed', event: { type: 'Unheard', position } });
     expect(await projections.get('entity.cart', '1')).toMatchObject({ revision: 0, state: { added: [1] } });
   });
@@ -171,13 +171,13 @@ describe('a batch that waits while rows are written', () => {
     const { projections, rows } = world.node([], [cartFold]);
     await projections.start();
     const position = await world.append('cart-1', ['Added', { amount: 1 }]);
-    await quiet();
+    await world.clock.advance(50);
     rows.faults.push({ refuse: '1' });
     const read = expect(projections.reached('entity.cart', position)).rejects.toMatchObject({ code: 'projection-failed' });
     await world.append('cart-2', ['Added', { amount: 2 }]);
-    await quiet();
+    await world.clock.advance(50);
     await read;
-    await quiet();
+    await world.clock.advance(50);
     expect(projections.status()[0]).toMatchObject({ state: 'failed', event: { stream: 'cart-1' }, position });
     await projections.retry('entity.cart');
     await world.clock.advance(1_000);
@@ -191,7 +191,7 @@ describe('starting', () => {
     const { projections } = world.node([counter()]);
     await projections.start();
     await world.append('cart-1', ['Added']);
-    await quiet();
+    await world.clock.advance(50);
     await projections.stop();
     const other = world.node([counter({ name: 'new' }), counter()], [], new MemoryEventStore(createMemoryLog('store-2')));
     await expect(other.projections.start()).rejects.toMatchObject({ code: 'store-mismatch' });
@@ -203,7 +203,7 @@ describe('starting', () => {
     const { projections } = world.node([counter()]);
     await projections.start();
     await world.append('cart-1', ['Added']);
-    await quiet();
+    await world.clock.advance(50);
     await projections.stop();
     const shorter = world.node([counter()], [], new MemoryEventStore(createMemoryLog('store-1')));
     await expect(shorter.projections.start()).rejects.toMatchObject({ code: 'store-mismatch' });
@@ -216,7 +216,7 @@ describe('starting', () => {
     await projections.stop();
     await started;
     await world.append('cart-1', ['Added']);
-    await quiet();
+    await world.clock.advance(50);
     expect(projections.status()[0]?.state).toBe('stopped');
     expect(rows.writes).toEqual([]);
   });

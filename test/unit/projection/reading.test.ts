@@ -28,6 +28,19 @@ describe('read your writes', () => {
     for (const answer of await settled) expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'projection-behind' } });
   });
 
+  it('without a reader rows are written in company, within 50 ms', async () => {
+    const world = new World();
+    const { projections, rows } = world.node([counter()]);
+    await projections.start();
+    for (let n = 0; n < 5; n++) {
+      await world.append(`cart-${n}`, ['Added']);
+      await quiet();
+    }
+    expect(rows.writes).toHaveLength(0);
+    await world.clock.advance(50);
+    expect(rows.writes.map(({ changes }) => changes.length)).toEqual([5]);
+  });
+
   it('W2: waiters for different positions are served as they are reached, whatever order they came in', async () => {
     const world = new World();
     const { projections } = world.node([counter()]);

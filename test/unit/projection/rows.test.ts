@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EventMeta, ProjectionDefinition, ProjectionSource, RowMeta } from '../../../runtime/projection/definition.ts';
-import { amountOf, counter, quiet, World } from './world.ts';
+import { amountOf, counter, World } from './world.ts';
 
 const upcast: ProjectionSource['upcast'] = (_type, version, data) => (version === 1 ? { amount: 100 + amountOf(data) } : data);
 
@@ -44,7 +44,7 @@ describe('rows', () => {
     await projections.start();
     await world.append('approval-1', ['Requested', { approvers: ['ann', 'bob', 'ann'] }]);
     await world.append('approval-2', ['Requested', { approvers: ['bob'] }], ['Requested', {}]);
-    await quiet();
+    await world.clock.advance(50);
     expect((await projections.find('inbox', { limit: 9 })).rows).toEqual([
       { key: 'ann', row: { waiting: ['1'] } },
       { key: 'bob', row: { waiting: ['1', '2'] } },
@@ -59,7 +59,7 @@ describe('rows', () => {
     const { projections } = world.node([{ name: 'activity', version: 1, indexes: {}, sources }]);
     await projections.start();
     for (const stream of ['cart-7', 'order-7', 'cartoon-7', 'cart-7']) await world.append(stream, ['Done'], ['Other']);
-    await quiet();
+    await world.clock.advance(50);
     expect(await projections.get('activity', '7')).toEqual({ what: ['cart', 'order', 'cart'] });
   });
 
@@ -69,9 +69,10 @@ describe('rows', () => {
     const reducers = new Map([['Added', (row: unknown, data: unknown, meta: RowMeta) => seen.push([row, data, meta]) > 0 && { a: 1 }]]);
     const { projections } = world.node([{ name: 'p', version: 1, indexes: {}, sources: [{ entityType: 'cart', reducers, upcast }] }]);
     await projections.start();
+    const time = world.clock.now();
     await world.append('cart-a-b', ['Added', { amount: 1 }], ['Added', { amount: 1 }, { version: 2, signal: 's', baggage: { k: 'v' } }]);
-    await quiet();
-    const meta = { id: 'a-b', key: 'a-b', time: world.clock.now() };
+    await world.clock.advance(50);
+    const meta = { id: 'a-b', key: 'a-b', time };
     expect(seen).toEqual([
       [undefined, { amount: 101 }, { ...meta, revision: 0, position: '0', signalId: '', correlationId: '', baggage: {} }],
       [{ a: 1 }, { amount: 1 }, { ...meta, revision: 1, position: '1', signalId: 's', correlationId: 's', baggage: { k: 'v' } }],
@@ -85,7 +86,7 @@ describe('rows', () => {
     await world.append('cart-2', ['Removed']);
     await world.append('cart-3', ['Added'], ['Removed'], ['Added']);
     await projections.start();
-    await quiet();
+    await world.clock.advance(50);
     expect((await projections.find('counts', { limit: 9 })).rows).toEqual([{ key: '3', row: { count: 1, sum: 0 } }]);
     expect(rows.writes.flatMap(({ changes }) => changes.map(({ key }) => key))).not.toContain('2');
   });
@@ -95,7 +96,7 @@ describe('rows', () => {
     const { projections } = world.node([statements]);
     await projections.start();
     for (let n = 0; n < 5; n++) await world.append(`account-${n % 2}`, ['Deposited', { amount: n }]);
-    await quiet();
+    await world.clock.advance(50);
     const page = await projections.find('statements', { index: 'byAccount', equals: ['0'], descending: true, limit: 2 });
     expect(page.rows.map(({ row }) => row)).toEqual([
       { account: '0', amount: 4, at: 2 },
@@ -111,7 +112,7 @@ describe('rows', () => {
       Array.from({ length: 10 }, (_, id) => world.append(`cart-${id}`, ...Array.from({ length: 50 }, () => ['Added'] as const))),
     );
     await projections.start();
-    await quiet();
+    await world.clock.advance(50);
     expect(rows.writes.map(({ changes }) => changes.length)).toEqual([10]);
     expect(await projections.get('counts', '3')).toEqual({ count: 50, sum: 0 });
   });
@@ -157,10 +158,10 @@ describe('a forgotten stream', () => {
     const first = world.node([statements]);
     await first.projections.start();
     await world.append('account-1', ...Array.from({ length: 1_500 }, (_, amount) => ['Deposited', { amount }] as const));
-    await quiet();
+    await world.clock.advance(50);
     first.rows.faults.push('none', ...Array.from({ length: 20 }, () => 'before' as const));
     const position = await world.append('account-1', ['perdure:Forgotten']);
-    await quiet();
+    await world.clock.advance(50);
     expect((await first.projections.find('statements', { limit: 1_000 })).rows).toHaveLength(500);
     const second = world.node([statements]);
     await second.projections.start();
