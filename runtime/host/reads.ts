@@ -35,8 +35,8 @@ export class Reads {
     const { name, input, strong } = request;
     if (mailbox === undefined) done(failed('unknown-entity-type', `no entity of type '${request.type}' is registered`));
     else if (strong) this.#life.enqueue(mailbox, { kind: 'query', name, input, done });
-    else if (mailbox.durable !== undefined) done(evaluate(mailbox, name, input));
-    else this.#life.whenReady(mailbox, true, () => done(evaluate(mailbox, name, input)));
+    else if (mailbox.durable !== undefined) done(this.#evaluate(mailbox, name, input));
+    else this.#life.whenReady(mailbox, true, () => done(this.#evaluate(mailbox, name, input)));
   }
 
   async view(type: string, id: string, options: { readonly strong: boolean }): Promise<EntityView> {
@@ -98,6 +98,14 @@ export class Reads {
     return '';
   }
 
+  #evaluate(mailbox: Mailbox, name: string, input: unknown): Answer {
+    const { durable } = mailbox;
+    if (durable === undefined) return failed('store-failed', `${mailbox.stream} could not be read`);
+    if (durable.foldError !== undefined) return failed('parked', durable.foldError);
+    const { guard, clock } = this.#context;
+    return guard.run(clock.now(), `${mailbox.stream}@${durable.revision}`, () => evaluateQuery(mailbox.definition, name, input, durable));
+  }
+
   #mailbox(type: string, id: string): Mailbox | undefined {
     const definition = this.#context.definitions.get(type);
     return definition === undefined ? undefined : this.#mailboxes.get(definition, id);
@@ -123,13 +131,6 @@ export class Reads {
 
 function notFound(type: string, id: string): PerdureError {
   return new PerdureError('not-found', `${type}/${id} has no stream`);
-}
-
-function evaluate(mailbox: Mailbox, name: string, input: unknown): Answer {
-  const { durable } = mailbox;
-  if (durable === undefined) return failed('store-failed', `${mailbox.stream} could not be read`);
-  if (durable.foldError !== undefined) return failed('parked', durable.foldError);
-  return evaluateQuery(mailbox.definition, name, input, durable);
 }
 
 /** What is shown of an image. */

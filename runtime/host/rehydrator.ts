@@ -78,14 +78,14 @@ export class Rehydrator {
 
   /** Folds the stream from where the image stands; undefined if the stream does not have the record that the image ends with (Y2). */
   async #fold(mailbox: Mailbox, image: Image): Promise<Image | undefined> {
-    const { store, freeze, counters } = this.#context;
+    const { store, freeze, counters, guard } = this.#context;
     let checked = image.books.revision < 0;
     for await (const page of store.readStream(mailbox.stream, Math.max(image.books.revision, 0))) {
       for (const turn of page) {
         if (!checked && !endsWith(turn, image)) return undefined;
         checked = true;
         const before = image.books.revision;
-        if (turn.firstRevision + turn.records.length - 1 > before) foldTurn(image, turn, freeze);
+        if (turn.firstRevision + turn.records.length - 1 > before) guard.run(turn.time, turn.turnId, () => foldTurn(image, turn, freeze));
         counters.rehydratedRecords += image.books.revision - before;
       }
     }

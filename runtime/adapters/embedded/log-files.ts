@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, read } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -108,14 +108,19 @@ class NodeLogFile implements LogFile {
     await this.#handle.sync();
   }
 
-  async read(into: Uint8Array, offset: number): Promise<number> {
-    let done = 0;
-    while (done < into.length) {
-      const { bytesRead } = await this.#handle.read(into, done, into.length - done, offset + done);
-      if (bytesRead === 0) break;
-      done += bytesRead;
-    }
-    return done;
+  /** By callback: a handle's promise costs more than a short read itself. */
+  read(into: Uint8Array, offset: number): Promise<number> {
+    const { fd } = this.#handle;
+    return new Promise((resolve, reject) => {
+      const next = (done: number): void => {
+        read(fd, into, done, into.length - done, offset + done, (error, count) => {
+          if (error !== null) reject(error);
+          else if (count === 0 || done + count === into.length) resolve(done + count);
+          else next(done + count);
+        });
+      };
+      next(0);
+    });
   }
 
   async size(): Promise<number> {

@@ -1,0 +1,28 @@
+import { randomFillSync } from 'node:crypto';
+
+/** Random bytes fetched at once: one call of the system for a thousand turn ids. */
+const POOL_BYTES = 16 * 1_024;
+const ID_BYTES = 16;
+
+/**
+ * Unguessable randomness from the system: turn ids (22 characters of base64url, 128 bits) and jitter.
+ */
+export function realEntropy(): { turnId(): string; random(): number } {
+  const pool = Buffer.alloc(POOL_BYTES);
+  let used = POOL_BYTES;
+  const take = (count: number): number => {
+    if (used + count > POOL_BYTES) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    used += count;
+    return used - count;
+  };
+  return {
+    turnId: () => {
+      const at = take(ID_BYTES);
+      return pool.toString('base64url', at, at + ID_BYTES);
+    },
+    random: () => pool.readUInt32LE(take(4)) / 4_294_967_296,
+  };
+}

@@ -1,0 +1,140 @@
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { openEmbeddedStore } from './adapters/embedded/open.ts';
+import { openEmbeddedReadStore } from './adapters/embedded/read-store.ts';
+import { realClock } from './adapters/real-clock.ts';
+import { realEntropy } from './adapters/real-entropy.ts';
+import { connect } from './client/http-client.ts';
+import type { Client } from './client/types.ts';
+import { type ResolvedConfig, resolveConfig } from './config.ts';
+import { definitionOf } from './core/definition/entity.ts';
+import { projectionOf } from './core/definition/projection.ts';
+import type { ActivityImplementation, AnyImplementation, AnyProjection } from './core/definition/types.ts';
+import { PerdureError } from './core/errors.ts';
+import { deepFreeze } from './core/plain.ts';
+import type { HostLog } from './host/context.ts';
+import { guard, installGuard } from './host/guard.ts';
+import { createHost, type Host } from './host/host.ts';
+import { projectionReader } from './http/projection-reader.ts';
+import { createHttpServer, type HttpServer } from './http/server.ts';
+import { entityFold, parkedProjection, projectionDefinition } from './projection/definitions.ts';
+import { Projections } from './projection/projections.ts';
+
+/** What a node runs. */
+export interface Program {
+  readonly entities: readonly AnyImplementation[];
+  readonly projections?: readonly AnyProjection[];
+  /** Taken by durable handlers, which this version does not run yet: a list that is not empty is refused. */
+  readonly activities?: readonly ActivityImplementation[];
+}
+
+/** A running node. */
+export interface Runtime {
+  /** A client of this node. */
+  readonly client: Client;
+  /** Base address of its HTTP server. */
+  readonly url: string;
+  /** Drains (at most `drainMs` of the configuration) and releases everything. Calling it again waits for the same end. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The composition root: starts a node on the embedded default. Configuration comes from the environment; `config` overrides it field by field.
+ * Throws `invalid-config`, `invalid-definition`, `store-in-use`, `store-too-new`, `store-mismatch`, `store-corrupt`; nothing stays open then.
+ */
+export async function start(program: Program, config: Partial<ResolvedConfig> = {}): Promise<Runtime> {
+  const resolved: ResolvedConfig = { ...resolveConfig({ env: process.env, flags: {}, file: {} }), ...config };
+  const log = pino({ level: resolved.logLevel, base: null });
+  const opened: (() => Promise<void> | void)[] = [];
+  const release = async () => {
+    for (const close of opened.splice(0).reverse()) await close();
+  };
+  try {
+    return await compose(program, resolved, log, opened, release);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function compose(
+  program: Program,
+  config: ResolvedConfig,
+  log: pino.Logger,
+  opened: (() => Promise<void> | void)[],
+  release: () => Promise<void>,
+): Promise<Runtime> {
+  const definitions = program.entities.map(definitionOf);
+  const declared = (program.projections ?? []).map(projectionOf);
+  if ((program.activities ?? []).length > 0)
+    throw new PerdureError('invalid-definition', 'activities need durable handlers, which this version does not run');
+  opened.push(installGuard());
+  const { dataDir, partitions } = config;
+  const store = await openEmbeddedStore({ dir: dataDir, partitions, notice: (message) => log.warn({ event: 'store' }, message) });
+  opened.push(() => store.close());
+  const rows = await openEmbeddedReadStore({ dir: join(dataDir, 'rows') });
+  opened.push(() => rows.close());
+  const host = createHost({
+    definitions,
+    store,
+    rows,
+    clock: realClock,
+    entropy: realEntropy(),
+    guard,
+    log: hostLog(log),
+    limits: { ...config.limits, maxTurnBytes: config.maxTurnBytes },
+    freeze: isProduction() ? (value) => value : deepFreeze,
+  });
+  const projections = new Projections(
+    { events: store, rows, clock: realClock, log: (level, message, fields) => log[level](fields, message) },
+    [parkedProjection(definitions.map(({ type }) => type)), ...declared.map(projectionDefinition)],
+    definitions.map(entityFold),
+  );
+  await projections.start();
+  opened.push(() => projections.stop());
+  await host.start();
+  const reader = projectionReader(projections, declared, definitions);
+  const server = createHttpServer({ host, reader, config, log: log, clock: realClock });
+  const port = await server.listen();
+  const url = `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`;
+  log.info({ url, dataDir, storeId: store.storeId, entities: definitions.map(({ type }) => type) }, 'ready');
+  return {
+    url,
+    client: connect({ url, ...firstKey(config) }),
+    stop: stopOnce(() => drain(host, server, config.drainMs, log).then(release)),
+  };
+}
+
+/** Nothing new is taken, what was taken is finished, then everything is released. */
+async function drain(host: Host, server: HttpServer, drainMs: number, log: pino.Logger): Promise<void> {
+  log.info({ drainMs }, 'draining');
+  await host.stop(drainMs);
+  await server.close();
+  log.info('stopped');
+}
+
+function stopOnce(stop: () => Promise<void>): () => Promise<void> {
+  let stopped: Promise<void> | undefined;
+  return () => {
+    stopped ??= stop();
+    return stopped;
+  };
+}
+
+function firstKey({ apiKeys }: ResolvedConfig): { readonly apiKey?: string } {
+  const [apiKey] = apiKeys;
+  return apiKey === undefined ? {} : { apiKey };
+}
+
+function hostLog(log: pino.Logger): HostLog {
+  const at = (level: 'debug' | 'info' | 'warn' | 'error') => (event: string, fields: Readonly<Record<string, unknown>>) => {
+    const { error, ...rest } = fields;
+    log[level](error === undefined ? rest : { ...rest, err: error }, event);
+  };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** Development and tests freeze state and payloads, so that a reducer that mutates is caught at once. */
+function isProduction(): boolean {
+  return process.env['NODE_ENV'] !== 'development' && process.env['NODE_ENV'] !== 'test';
+}
