@@ -37,7 +37,8 @@ export async function loadProgram(file: string | undefined, cwd: string): Promis
       },
     );
   }
-  return { program: programOf(loaded['default'], path), config: loaded['config'] };
+  const { default: program, config } = loaded;
+  return { program: programOf(program, path), config };
 }
 
 function programOf(value: unknown, path: string): Program {

@@ -96,14 +96,16 @@ export class Transport {
 
   #headers(asking: Asking, positions: Positions): Record<string, string> {
     const { apiKey, baggage } = this.#options;
-    const headers: Record<string, string> = { accept: 'application/json', ...asking.headers };
-    if (asking.body !== undefined) headers['content-type'] = 'application/json';
-    if (apiKey !== undefined) headers['authorization'] = `Bearer ${apiKey}`;
     const items = Object.entries(baggage?.() ?? {});
-    if (items.length > 0) headers['baggage'] = items.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join(',');
     const { text } = positions;
-    if (text !== undefined) headers['perdure-position'] = text;
-    return headers;
+    return {
+      accept: 'application/json',
+      ...asking.headers,
+      ...(asking.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+      ...(items.length === 0 ? {} : { baggage: items.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join(',') }),
+      ...(text === undefined ? {} : { 'perdure-position': text }),
+    };
   }
 }
 

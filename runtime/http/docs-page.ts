@@ -2,7 +2,7 @@ import type { JsonSchema } from './json-schema.ts';
 
 /** The page of `/docs`: the OpenAPI document as one self-contained HTML page, without scripts. */
 export function docsPage(document: JsonSchema): string {
-  const paths = document['paths'] as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  const { paths } = document as { readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> };
   const sections = new Map<string, string[]>();
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {

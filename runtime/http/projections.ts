@@ -48,7 +48,7 @@ async function projectionName(edge: Edge, { params, query, exchange }: Asked, kn
 
 function rowQuery({ query }: Asked): Omit<RowQuery, 'table'> {
   const index = single(query, 'index');
-  const equals = query['equals'];
+  const { equals } = query;
   const order = single(query, 'order');
   if (order !== undefined && order !== 'asc' && order !== 'desc') malformed(`parameter order is asc or desc; not ${order}`);
   const value = (name: string): IndexValue | undefined => {

@@ -78,13 +78,14 @@ function isOpen(view: RunView): boolean {
 function query(edge: Edge, asked: Asked): void {
   const { type, id } = addressed(edge, asked);
   const { exchange, query } = asked;
+  const { name = '' } = asked.params;
   tokensOf(exchange.req.headers, edge.host.storeId);
   const strong = isStrong(query);
   const waiting = new WaitingQuery(edge, exchange, type);
   const timeoutMs = waitMs(query, 'timeout', LIMITS.defaultWaitMs);
   const input = queryInput(query);
   edge.deadlines.add(waiting, timeoutMs);
-  edge.host.query({ type, id, name: asked.params['name'] ?? '', input, strong }, (answer) => waiting.answered(answer));
+  edge.host.query({ type, id, name, input, strong }, (answer) => waiting.answered(answer));
 }
 
 class WaitingQuery extends Expiring {

@@ -32,8 +32,11 @@ export interface HttpServer {
   readonly app: FastifyInstance;
   /** Starts to listen on the configured address; resolves with the port. Rejects with what the system says (port in use …). */
   listen(): Promise<number>;
-  /** Takes no more connections and resolves when requests under way are answered. */
-  close(): Promise<void>;
+  /**
+   * Takes no more connections and resolves when requests under way are answered; after `withinMs` those that are not are cut off. The host should
+   * be draining already, so that requests on open connections are answered `draining`.
+   */
+  close(withinMs: number): Promise<void>;
 }
 
 export interface HttpServerOptions {
@@ -84,12 +87,30 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       await app.listen({ port: config.port, host: config.host });
       return (app.server.address() as AddressInfo).port;
     },
-    close: async () => {
-      await app.close();
+    close: async (withinMs) => {
+      await closeWithin(app, clock, withinMs);
       deadlines.stop();
     },
   };
 }
+
+/** Connections fall idle one by one as their requests are answered; each is closed then, or the server would wait for its callers to leave. */
+async function closeWithin(app: FastifyInstance, clock: Clock, withinMs: number): Promise<void> {
+  const until = clock.now() + withinMs;
+  let isClosed = false;
+  const sweep = () => {
+    if (isClosed) return;
+    if (clock.now() >= until) app.server.closeAllConnections();
+    else app.server.closeIdleConnections();
+    clock.after(SWEEP_MS, sweep);
+  };
+  const closed = app.close();
+  sweep();
+  await closed;
+  isClosed = true;
+}
+
+const SWEEP_MS = 20;
 
 const OPEN = new Set(['/healthz', '/readyz']);
 

@@ -26,7 +26,7 @@ export interface Setup {
 
 const open: HttpServer[] = [];
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((server) => server.close()));
+  await Promise.all(open.splice(0).map((server) => server.close(0)));
 });
 
 /** A server over the fakes, closed after the test. Not listening yet: `server.app.inject` works, `server.listen()` gives a port. */
