@@ -42,8 +42,8 @@ export function checkFrame(extent: Extent, position: Position, salt: number): { 
   return crc === bytes.readUInt32LE(at + FRAME.crc) ? { kind: 'valid', length } : undefined;
 }
 
-/** What a verified frame says of its turn, without its records. */
-export function frameInfo(extent: Extent, position: Position): FrameInfo {
+/** What a verified frame says of its turn, without its records. `known` is its stream, if the reader came along the stream's chain. */
+export function frameInfo(extent: Extent, position: Position, known?: StreamName): FrameInfo {
   const { bytes } = extent;
   const at = position - extent.start;
   const records = bytes.readUInt32LE(at + FRAME.records);
@@ -52,7 +52,7 @@ export function frameInfo(extent: Extent, position: Position): FrameInfo {
   const firstRevision = bytes.readDoubleLE(at + FRAME.revision);
   return {
     position,
-    stream: bytes.toString('utf8', idEnd, nameEnd),
+    stream: known ?? bytes.toString('utf8', idEnd, nameEnd),
     firstRevision,
     lastRevision: firstRevision + records - 1,
     previous: bytes.readDoubleLE(at + FRAME.previous),

@@ -44,6 +44,8 @@ const EMPTY: StoredHead = { revision: -1, position: -1, forgottenBefore: 0, turn
 export class Heads {
   readonly #load: (stream: StreamName) => StoredHead | undefined;
   readonly #generationSize: number;
+  /** Size of the young generation at which it becomes the old one: what H2 keeps does not count, or each look-up would rotate. */
+  #rotateAt: number;
   #young = new Map<StreamName, Head>();
   #old = new Map<StreamName, Head>();
   #dirty: Head[] = [];
@@ -52,6 +54,7 @@ export class Heads {
   constructor(load: (stream: StreamName) => StoredHead | undefined, size: number) {
     this.#load = load;
     this.#generationSize = Math.ceil(size / 2);
+    this.#rotateAt = this.#generationSize;
   }
 
   get dirtyCount(): number {
@@ -64,7 +67,7 @@ export class Heads {
     if (young !== undefined) return young;
     const head = this.#old.get(stream) ?? this.#fresh(stream);
     this.#young.set(stream, head);
-    if (this.#young.size > this.#generationSize) this.#rotate();
+    if (this.#young.size > this.#rotateAt) this.#rotate();
     return head;
   }
 
@@ -122,5 +125,6 @@ export class Heads {
       const kept = head.dirty || head.flushing || head.nextRevision !== head.revision;
       if (kept && !this.#old.has(stream)) this.#young.set(stream, head);
     }
+    this.#rotateAt = this.#generationSize + this.#young.size;
   }
 }

@@ -91,16 +91,12 @@ export class LogSubscription implements Subscription {
   }
 
   async #fromDisk(cursor: Position): Promise<Collected> {
-    const { rewriting } = this.#options;
-    for (;;) {
-      const rewrite = rewriting();
-      try {
-        return await this.#scan(cursor);
-      } catch (error) {
-        // A frame that is being blanked looks damaged for a moment.
-        if (rewrite === undefined && rewriting() === undefined) throw error;
-        await rewriting();
-      }
+    try {
+      return await this.#scan(cursor);
+    } catch {
+      // A frame that is being blanked looks damaged for a moment: what is really damaged fails again.
+      await this.#options.rewriting();
+      return await this.#scan(cursor);
     }
   }
 

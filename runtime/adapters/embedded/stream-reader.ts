@@ -48,7 +48,7 @@ export class StreamReader {
       const wanted = Math.max(next, head.forgottenBefore);
       if (wanted > head.revision) return;
       const upper = this.#markAfter(head, wanted);
-      const placed = await this.#step(window, upper.position, wanted);
+      const placed = await this.#step(window, stream, upper.position, wanted);
       const turns: StoredTurn[] = [];
       for (const { info, extent } of placed) {
         const turn = readTurn(extent, info, this.#options.head(stream).forgottenBefore);
@@ -62,7 +62,7 @@ export class StreamReader {
   /** The turn of a stream that begins at a revision, if one does. */
   async turnAt(head: Head, revision: Revision): Promise<FrameInfo | undefined> {
     if (revision < 0 || revision > head.revision) return undefined;
-    const [first] = await this.#step(new Window(this.#options), this.#markAfter(head, revision).position, revision);
+    const [first] = await this.#step(new Window(this.#options), head.stream, this.#markAfter(head, revision).position, revision);
     return first?.info.firstRevision === revision ? first.info : undefined;
   }
 
@@ -71,7 +71,7 @@ export class StreamReader {
     const window = new Window(this.#options);
     for (let next = 0; next < before; ) {
       const upper = this.#markAfter(head, next);
-      const placed = await this.#step(window, upper.position, next);
+      const placed = await this.#step(window, head.stream, upper.position, next);
       yield placed.filter(({ info }) => info.firstRevision < before);
       next = upper.lastRevision + 1;
     }
@@ -85,10 +85,10 @@ export class StreamReader {
   }
 
   /** The turn at `position` and those before it, back to the one that holds `from`; in order. */
-  async #step(window: Window, position: Position, from: Revision): Promise<readonly Placed[]> {
+  async #step(window: Window, stream: StreamName, position: Position, from: Revision): Promise<readonly Placed[]> {
     const found: Placed[] = [];
     for (let at = position; at >= 0; ) {
-      const placed = await window.frame(at);
+      const placed = window.held(at, stream) ?? (await window.fetched(at, stream));
       found.push(placed);
       if (placed.info.firstRevision <= from) break;
       at = placed.info.previous;
@@ -97,6 +97,7 @@ export class StreamReader {
   }
 }
 
+/** The part of the log read last: a stream's turns often lie close together. */
 class Window {
   readonly #options: StreamReaderOptions;
   #extent: Extent = { start: 0, bytes: Buffer.alloc(0) };
@@ -108,32 +109,29 @@ class Window {
     this.#options = options;
   }
 
-  async frame(position: Position): Promise<Placed> {
-    const { salt, segments, rewriting } = this.#options;
+  /** The frame at a position if the window holds it, whole and valid. */
+  held(position: Position, stream: StreamName): Placed | undefined {
     const { start, bytes } = this.#extent;
-    const near = position >= start && position < start + bytes.length;
-    if (near) this.#hits++;
-    else {
-      this.#size = this.#hits >= DENSE ? Math.min(this.#size * 4, MAX_WINDOW) : MIN_WINDOW;
-      this.#hits = 0;
-      await this.#read(position);
-    }
-    for (let attempt = 0; ; attempt++) {
-      const frame = checkFrame(this.#extent, position, salt);
-      if (frame?.kind === 'valid') return { info: frameInfo(this.#extent, position), extent: this.#extent };
-      if (frame?.kind === 'short' && attempt < ATTEMPTS) await this.#load(position, frame.length);
-      else if (rewriting() !== undefined && attempt < ATTEMPTS) {
-        await rewriting();
-        await this.#read(position);
-      } else throw corrupt(segments, position);
-    }
+    if (position < start || position >= start + bytes.length) return undefined;
+    if (checkFrame(this.#extent, position, this.#options.salt)?.kind !== 'valid') return undefined;
+    this.#hits++;
+    return { info: frameInfo(this.#extent, position, stream), extent: this.#extent };
   }
 
-  /** Reads around a place: as much as promises to be of use before it, and a little behind. */
-  async #read(position: Position): Promise<void> {
-    const { segments } = this.#options;
-    const start = Math.max(segments.startOf(position), position - this.#size + MIN_WINDOW / 2);
-    await this.#load(Math.min(start, position), position - Math.min(start, position) + MIN_WINDOW / 2);
+  /** Reads the frame at a position. What looks bad is read again once no rewrite is under way (T2). */
+  async fetched(position: Position, stream: StreamName): Promise<Placed> {
+    const { salt, segments, rewriting } = this.#options;
+    this.#size = this.#hits >= DENSE ? MAX_WINDOW : MIN_WINDOW;
+    this.#hits = 0;
+    const start = Math.max(segments.startOf(position), position - this.#size / 2);
+    await this.#load(start, position - start + this.#size / 2);
+    for (let attempt = 0; ; attempt++) {
+      const frame = checkFrame(this.#extent, position, salt);
+      if (frame?.kind === 'valid') return { info: frameInfo(this.#extent, position, stream), extent: this.#extent };
+      if (attempt === ATTEMPTS) throw corrupt(segments, position);
+      if (frame === undefined) await rewriting();
+      await this.#load(position, Math.max(MIN_WINDOW, frame?.length ?? 0));
+    }
   }
 
   async #load(start: Position, length: number): Promise<void> {
@@ -141,4 +139,5 @@ class Window {
   }
 }
 
-const ATTEMPTS = 4;
+/** A frame may need its header, then its length, then one more look. */
+const ATTEMPTS = 3;
