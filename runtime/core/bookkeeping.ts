@@ -129,6 +129,7 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
     books.parked = undefined;
     books.paused = undefined;
     books.heldCount = 0;
+    books.heldEdit = undefined;
     books.timers.clear();
     for (const mark of marks) books.note(mark);
   }),

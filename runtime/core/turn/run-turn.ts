@@ -42,6 +42,8 @@ export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): T
   const decisions: Decision[] = [];
   const recordsUpTo: number[] = [];
   let bytes = 0;
+  // The initial state is frozen here; every later one was when it was reduced.
+  image.state = env.freeze(image.state);
   const dueBefore = image.books.wakeAtMs;
   if (image.foldError === undefined && image.books.parked?.reason === 'fold') {
     adopt(
