@@ -33,10 +33,10 @@ export interface HttpServer {
   /** Starts to listen on the configured address; resolves with the port. Rejects with what the system says (port in use …). */
   listen(): Promise<number>;
   /**
-   * Takes no more connections and resolves when requests under way are answered; after `withinMs` those that are not are cut off. The host should
+   * Takes no more connections and resolves when requests under way are answered; after `withinMs` (5 s) those that are not are cut off. The host should
    * be draining already, so that requests on open connections are answered `draining`.
    */
-  close(withinMs: number): Promise<void>;
+  close(withinMs?: number): Promise<void>;
 }
 
 export interface HttpServerOptions {
@@ -87,7 +87,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       await app.listen({ port: config.port, host: config.host });
       return (app.server.address() as AddressInfo).port;
     },
-    close: async (withinMs) => {
+    close: async (withinMs = CLOSE_WITHIN_MS) => {
       await closeWithin(app, clock, withinMs);
       deadlines.stop();
     },
@@ -110,6 +110,8 @@ async function closeWithin(app: FastifyInstance, clock: Clock, withinMs: number)
   isClosed = true;
 }
 
+/** For a caller that has drained the host already: only answers on their way are left. */
+const CLOSE_WITHIN_MS = 5_000;
 const SWEEP_MS = 20;
 
 const OPEN = new Set(['/healthz', '/readyz']);
