@@ -77,7 +77,7 @@ export class EmbeddedEventStore implements EventStore {
 
   async headPosition(): Promise<Position> {
     this.#open();
-    return this.#parts.writer.end;
+    return this.#parts.writer.through.end;
   }
 
   subscribe(options: SubscribeOptions): Subscription {
@@ -122,32 +122,32 @@ export class EmbeddedEventStore implements EventStore {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= closeAll(this.#parts, this.#subscriptions);
     return this.#closing;
   }
 
   /** Figures for metrics. */
   stats(): EmbeddedStats {
     const { writer, heads } = this.#parts;
-    return { ...writer.stats, headPosition: writer.end, unindexedStreams: heads.dirtyCount };
-  }
-
-  async #close(): Promise<void> {
-    const { writer, forgetter, flusher, segments, index, directory } = this.#parts;
-    try {
-      await writer.close();
-      for (const subscription of [...this.#subscriptions]) subscription.close();
-      await forgetter.idle();
-      await flusher.close();
-      if (!writer.failed) await segments.truncate(writer.end);
-    } finally {
-      await segments.close();
-      await index.close();
-      await directory.release();
-    }
+    return { ...writer.stats, headPosition: writer.through.end, unindexedStreams: heads.dirtyCount };
   }
 
   #open(): void {
     if (this.#closing !== undefined) throw new PerdureError('store-closed');
+  }
+}
+
+async function closeAll(parts: EmbeddedParts, subscriptions: ReadonlySet<LogSubscription>): Promise<void> {
+  const { writer, forgetter, flusher, segments, index, directory } = parts;
+  try {
+    await writer.close();
+    for (const subscription of [...subscriptions]) subscription.close();
+    await forgetter.idle();
+    await flusher.close();
+    if (!writer.failed) await segments.truncate(writer.through.end);
+  } finally {
+    await segments.close();
+    await index.close();
+    await directory.release();
   }
 }

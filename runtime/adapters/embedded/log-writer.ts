@@ -1,10 +1,8 @@
-import { ERRORS, isPerdureError } from '../../core/errors.ts';
+import { ERRORS } from '../../core/errors.ts';
 import type { Commit, Position, Revision } from '../../core/record.ts';
 import type { AppendOutcome, Settled } from '../../ports/event-store.ts';
-import { BLOCK_HEADER } from './format.ts';
-import type { Head, Heads } from './heads.ts';
-import { createBatch, discard, type LogBatch, refusal, tell, type Waiting } from './log-batch.ts';
-import type { Segments } from './segments.ts';
+import { BlockPlacer, type BlockPlacerOptions } from './block-placer.ts';
+import { type LogBatch, tell, type Waiting } from './log-batch.ts';
 import type { Through } from './stream-index.ts';
 
 /**
@@ -18,11 +16,7 @@ import type { Through } from './stream-index.ts';
  * W4. When a write fails otherwise, or the place cannot be cut, its turns are `unknown` and the writer takes no more.
  * W5. A commit that does not fit the stream's head is answered only when nothing that could change the answer is under way.
  */
-export interface LogWriterOptions {
-  readonly segments: Segments;
-  readonly heads: Heads;
-  readonly salt: number;
-  readonly maxBlockBytes: number;
+export interface LogWriterOptions extends BlockPlacerOptions {
   /** Where the log ends. */
   readonly through: Through;
   /** The turn id that stands at a revision of a stream and its position, or undefined: for commits that were sent again. */
@@ -36,8 +30,7 @@ export interface LogWriterOptions {
 
 export class LogWriter {
   readonly #options: LogWriterOptions;
-  #placing: LogBatch;
-  #spare: LogBatch;
+  readonly #placer: BlockPlacer;
   #backlog: Waiting[] = [];
   #late: Waiting[] = [];
   #answers: (Waiting & { readonly outcome: AppendOutcome })[] = [];
@@ -49,17 +42,10 @@ export class LogWriter {
   constructor(options: LogWriterOptions) {
     this.#options = options;
     this.#through = options.through;
-    this.#placing = createBatch(options.salt);
-    this.#spare = createBatch(options.salt);
-    this.#start(this.#placing, options.through.end, 0);
+    this.#placer = new BlockPlacer(options, options.through.end);
   }
 
-  /** Position behind the last durable turn's block. */
-  get end(): Position {
-    return this.#through.end;
-  }
-
-  /** The end of the log and where its last block begins. */
+  /** The end of the log, and where its last block begins. */
   get through(): Through {
     return this.#through;
   }
@@ -84,63 +70,28 @@ export class LogWriter {
   }
 
   #take(commit: Commit, settled: Settled): void {
-    if (this.#refusing !== undefined) this.#refuse(commit, settled, this.#refusing, ERRORS[this.#refusing].message);
-    else if (this.#backlog.length > 0 || !this.#place(commit, settled)) this.#backlog.push({ commit, settled });
+    if (this.#refusing !== undefined) {
+      const outcome: AppendOutcome = { kind: 'refused', code: this.#refusing, message: ERRORS[this.#refusing].message };
+      this.#answers.push({ commit, settled, outcome });
+    } else if (this.#backlog.length > 0 || !this.#place(commit, settled)) this.#backlog.push({ commit, settled });
   }
 
-  /** Places a commit in the block that comes next, or decides that it cannot be; false if that block is full. */
+  /** Places a commit in the next block, or decides that it cannot be; false if that block is full. */
   #place(commit: Commit, settled: Settled): boolean {
-    const head = this.#options.heads.get(commit.stream);
-    if (head.nextRevision !== commit.expectedRevision) {
-      this.#late.push({ commit, settled });
-      return true;
-    }
-    const batch = this.#placing;
-    let position: Position;
-    try {
-      position = this.#fit(batch, commit, head);
-    } catch (error) {
-      this.#refuse(commit, settled, isPerdureError(error) ? error.code : 'payload-not-plain', String(error));
-      return true;
-    }
-    if (position < 0) {
-      if (batch.commits.length > 0) return false;
-      this.#refuse(commit, settled, 'turn-too-large', ERRORS['turn-too-large'].message);
-      return true;
-    }
-    head.nextRevision = commit.expectedRevision + commit.records.length;
-    head.nextPosition = position;
-    batch.commits.push(commit);
-    batch.settled.push(settled);
-    batch.heads.push(head);
-    batch.positions.push(position);
+    const placement = this.#placer.place(commit, settled);
+    if (placement === 'placed') return true;
+    if (placement === 'full') return false;
+    if (placement === 'late') this.#late.push({ commit, settled });
+    else this.#answers.push({ commit, settled, outcome: { kind: 'refused', code: placement.code, message: placement.message } });
     return true;
-  }
-
-  #fit(batch: LogBatch, commit: Commit, head: Head): Position {
-    const problem = refusal(commit);
-    if (problem !== undefined) throw problem;
-    const position = batch.builder.add(commit, head.nextPosition);
-    if (position >= 0 || batch.commits.length > 0) return position;
-    this.#start(batch, batch.builder.position, this.#options.maxBlockBytes);
-    return batch.builder.add(commit, head.nextPosition);
-  }
-
-  /** Lets a block begin at `end`, or in the next segment if fewer than `needed` bytes are left in this one (F1). */
-  #start(batch: LogBatch, end: Position, needed: number): void {
-    const { segments, maxBlockBytes } = this.#options;
-    const left = segments.endOf(end) - end;
-    const roll = left < Math.max(needed, 2 * BLOCK_HEADER) && segments.startOf(end) !== end;
-    const position = roll ? segments.endOf(end) : end;
-    batch.builder.start(position, Math.min(maxBlockBytes, segments.endOf(position) - position));
   }
 
   async #run(): Promise<void> {
     for (;;) {
-      this.#answer();
-      await this.#settleLate();
+      for (const { commit, settled, outcome } of this.#answers.splice(0)) tell(commit, settled, outcome);
+      if (this.#late.length > 0) await this.#settleLate();
       this.#refill();
-      if (this.#placing.commits.length > 0) await this.#write();
+      if (!this.#placer.isEmpty) await this.#write();
       else if (this.#answers.length === 0 && this.#late.length === 0) break;
     }
     this.#running = undefined;
@@ -156,46 +107,40 @@ export class LogWriter {
   }
 
   async #write(): Promise<void> {
-    const { segments, durable, admitted } = this.#options;
-    const batch = this.#placing;
-    const next = this.#spare;
-    const bytes = batch.builder.seal(this.end);
-    const { position, endPosition } = batch.builder;
-    this.#placing = next;
-    this.#spare = batch;
-    this.#start(next, endPosition, 0);
-    let began = 0;
+    const { segments, admitted } = this.#options;
+    const batch = this.#placer.next();
+    const bytes = batch.builder.seal(this.#through.end);
+    const { position } = batch.builder;
     try {
       await admitted();
-      began = performance.now();
+      const began = performance.now();
       await segments.write(bytes, position);
+      this.stats.writeMs += performance.now() - began;
     } catch (error) {
       await this.#failed(batch, position, error as NodeJS.ErrnoException);
       return;
     }
-    this.stats.writeMs += performance.now() - began;
     this.stats.blocks++;
     this.stats.turns += batch.commits.length;
     this.stats.bytes += bytes.length;
-    this.#commit(batch, bytes);
-    this.#through = { end: endPosition, lastBlock: position };
-    durable(batch, position, endPosition);
-    const { commits, settled, positions } = batch;
-    discard(batch);
-    for (let index = 0; index < commits.length; index++) {
-      tell(commits[index], settled[index], { kind: 'committed', position: positions[index] ?? 0 });
-    }
+    this.#succeeded(batch, bytes);
   }
 
-  #commit(batch: LogBatch, bytes: Buffer): void {
-    const { heads } = this.#options;
-    const base = batch.builder.position;
-    for (let index = 0; index < batch.commits.length; index++) {
-      const commit = batch.commits[index];
+  #succeeded(batch: LogBatch, bytes: Buffer): void {
+    const { heads, durable } = this.#options;
+    const { commits, settled, positions, builder } = batch;
+    const { position: start, endPosition: end } = builder;
+    for (let index = 0; index < commits.length; index++) {
+      const commit = commits[index];
       const head = batch.heads[index];
-      const position = batch.positions[index];
+      const position = positions[index];
       if (commit === undefined || head === undefined || position === undefined) continue;
-      heads.advance(head, commit.expectedRevision + commit.records.length, position, bytes.readUInt32LE(position - base));
+      heads.advance(head, commit.expectedRevision + commit.records.length, position, bytes.readUInt32LE(position - start));
+    }
+    this.#through = { end, lastBlock: start };
+    durable(batch, start, end);
+    for (let index = 0; index < commits.length; index++) {
+      tell(commits[index], settled[index], { kind: 'committed', position: positions[index] ?? start });
     }
   }
 
@@ -208,17 +153,10 @@ export class LogWriter {
       ? { kind: 'refused', code: 'store-full', message }
       : { kind: 'unknown', message: `The write failed (${message}).` };
     const behind: AppendOutcome = full ? outcome : { kind: 'refused', code: 'store-failed', message };
-    const waiting = [...this.#backlog, ...(full ? [] : this.#late)];
-    const told = [batch, this.#placing].map(({ commits, settled }) => ({ commits, settled }));
-    for (const { heads } of [batch, this.#placing]) for (const head of heads) retreat(head);
-    discard(batch);
-    discard(this.#placing);
-    this.#start(this.#placing, this.end, 0);
-    this.#backlog = [];
-    if (!full) this.#late = [];
-    for (const [nth, { commits, settled }] of told.entries()) {
-      for (const [index, commit] of commits.entries()) tell(commit, settled[index], nth === 0 ? outcome : behind);
-    }
+    const placed = this.#placer.restart(this.#through.end);
+    const waiting = [...this.#backlog.splice(0), ...(full ? [] : this.#late.splice(0))];
+    for (const [index, commit] of batch.commits.entries()) tell(commit, batch.settled[index], outcome);
+    for (const [index, commit] of placed.commits.entries()) tell(commit, placed.settled[index], behind);
     for (const { commit, settled } of waiting) tell(commit, settled, behind);
   }
 
@@ -254,21 +192,6 @@ export class LogWriter {
       tell(commit, settled, { kind: 'unknown', message: `The stream could not be read: ${String(error)}` });
     }
   }
-
-  #refuse(commit: Commit, settled: Settled, code: string, message: string): void {
-    this.#answers.push({ commit, settled, outcome: { kind: 'refused', code, message } });
-  }
-
-  #answer(): void {
-    const answers = this.#answers;
-    this.#answers = [];
-    for (const { commit, settled, outcome } of answers) tell(commit, settled, outcome);
-  }
-}
-
-function retreat(head: Head): void {
-  head.nextRevision = head.revision;
-  head.nextPosition = head.position;
 }
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);

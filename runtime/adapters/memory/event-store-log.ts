@@ -1,5 +1,6 @@
 import { Packr } from 'msgpackr';
 import type { Commit, Position, Revision, StoredTurn, StreamName } from '../../core/record.ts';
+import type { AppendOutcome } from '../../ports/event-store.ts';
 
 /**
  * The contents of a memory store, apart from the adapter that works on it: plain data that outlives the adapter, so that a
@@ -61,9 +62,25 @@ export function memoryHead(log: MemoryLog, stream: StreamName): Revision {
   return log.streams.get(stream)?.at(-1)?.lastRevision ?? -1;
 }
 
-/** Adds a turn whose expected revision was checked (M2). Answers its position. */
-export function addTurn(log: MemoryLog, commit: Commit): Position {
-  const packed = codec.pack(commit.records);
+/** Appends a turn, or says why not (M2). */
+export function writeTurn(log: MemoryLog, commit: Commit): AppendOutcome {
+  if (commit.records.length === 0) return { kind: 'refused', code: 'invariant-violated', message: 'A turn has at least one record.' };
+  const head = memoryHead(log, commit.stream);
+  const place = commit.expectedRevision + 1;
+  if (head === commit.expectedRevision) {
+    try {
+      return { kind: 'committed', position: addTurn(log, commit, codec.pack(commit.records)) };
+    } catch (error) {
+      return { kind: 'refused', code: 'payload-not-plain', message: String(error) };
+    }
+  }
+  const turns = log.streams.get(commit.stream) ?? [];
+  const standing = turns[firstTurn(turns, (turn) => turn.firstRevision >= place)];
+  const again = standing?.firstRevision === place && standing.turnId === commit.turnId;
+  return again ? { kind: 'committed', position: standing.position } : { kind: 'conflict', head };
+}
+
+function addTurn(log: MemoryLog, commit: Commit, packed: Uint8Array): Position {
   const turn: PackedTurn = {
     stream: commit.stream,
     firstRevision: commit.expectedRevision + 1,

@@ -2,7 +2,7 @@ import { PerdureError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Commit, Position, Revision, StoredTurn, StreamName } from '../../core/record.ts';
 import type { AppendOutcome, EventStore, Settled, SubscribeOptions, Subscription } from '../../ports/event-store.ts';
-import { addTurn, firstTurn, forgetTurns, type MemoryLog, memoryHead, unpackTurn } from './event-store-log.ts';
+import { firstTurn, forgetTurns, type MemoryLog, memoryHead, unpackTurn, writeTurn } from './event-store-log.ts';
 import { MemorySubscription } from './event-store-subscription.ts';
 
 /**
@@ -40,7 +40,7 @@ export class MemoryEventStore implements EventStore {
     const refuse = this.#closed;
     this.#defer(() => {
       try {
-        const outcomes = commits.map((commit) => (refuse ? CLOSED : this.#write(commit)));
+        const outcomes = commits.map((commit) => (refuse ? CLOSED : writeTurn(this.#log, commit)));
         for (const listener of [...this.#log.listeners]) listener();
         for (const [index, commit] of commits.entries()) settled(commit, outcomes[index] ?? CLOSED);
       } finally {
@@ -114,27 +114,6 @@ export class MemoryEventStore implements EventStore {
       });
     }
     for (const subscription of [...this.#subscriptions]) subscription.close();
-  }
-
-  #write(commit: Commit): AppendOutcome {
-    if (commit.records.length === 0) return { kind: 'refused', code: 'invariant-violated', message: 'A turn has at least one record.' };
-    const head = memoryHead(this.#log, commit.stream);
-    if (head === commit.expectedRevision) return this.#add(commit);
-    const turns = this.#log.streams.get(commit.stream) ?? [];
-    const place = commit.expectedRevision + 1;
-    const standing = turns[firstTurn(turns, (turn) => turn.firstRevision >= place)];
-    if (standing?.firstRevision === place && standing.turnId === commit.turnId) {
-      return { kind: 'committed', position: standing.position };
-    }
-    return { kind: 'conflict', head };
-  }
-
-  #add(commit: Commit): AppendOutcome {
-    try {
-      return { kind: 'committed', position: addTurn(this.#log, commit) };
-    } catch (error) {
-      return { kind: 'refused', code: 'payload-not-plain', message: String(error) };
-    }
   }
 
   #open(): void {
