@@ -35,6 +35,14 @@ export function metaOf(input: SignalInput): RecordMeta {
   };
 }
 
+/** Estimated bytes that the metadata of a message adds to each of its records: baggage alone may be kilobytes. */
+export function metaSize(meta: RecordMeta): number {
+  if (meta === NO_META) return 0;
+  const { signal = '', name = '', mark, correlation = '', causation = '', traceparent = '', baggage } = meta;
+  const own = signal.length + name.length + correlation.length + causation.length + traceparent.length;
+  return 48 + own + (mark === undefined ? 0 : mark.source.length + 48) + (baggage === undefined ? 0 : JSON.stringify(baggage).length);
+}
+
 /** Why an entity is parked by a defect: told to operators. */
 export function parkReason(name: string, defect: Extract<SegmentOutcome, { kind: 'defect' }>): ParkReason {
   const { error, code } = defect;

@@ -5,7 +5,7 @@ import { type HeldMessage, journal } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import { plainSize, wellFormed } from '../plain.ts';
 import type { NewRecord, SourceMark } from '../record.ts';
-import { firedRecord, metaOf, type ParkReason, parkReason, timerId } from './facts.ts';
+import { firedRecord, metaOf, metaSize, type ParkReason, parkReason, timerId } from './facts.ts';
 import type { OperatorInput, ReleaseInput, SignalInput, Step, TimerInput } from './input.ts';
 import { runSegment, type SegmentOutcome } from './segment.ts';
 import { done, nothing, type TurnEnv } from './step.ts';
@@ -29,8 +29,9 @@ export function holdSignal(image: Image, input: SignalInput, park?: ParkReason):
   const payload = input.payload ?? null;
   const size = sizeOrRefusal(payload, input.name);
   if (typeof size !== 'number') return nothing(image, size);
-  const held = journal('SignalHeld', { kind: 'signal', name: input.name, payload }, metaOf(input));
-  return holdStep(image, parkRecords(image, input.signalId, park), held, size + 128);
+  const meta = metaOf(input);
+  const held = journal('SignalHeld', { kind: 'signal', name: input.name, payload }, meta);
+  return holdStep(image, parkRecords(image, input.signalId, park), held, size + metaSize(meta) + 128);
 }
 
 /** Records that a timer fired and holds the firing; `park` also parks the entity on its account. */

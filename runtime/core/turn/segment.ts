@@ -9,6 +9,7 @@ import type { NewRecord, RecordMeta } from '../record.ts';
 import { isRejection, type Rejection } from '../rejection.ts';
 import { type Issue, isPromise, validate } from '../schema.ts';
 import { TurnContext } from './context.ts';
+import { metaSize } from './facts.ts';
 import type { TurnEnv } from './step.ts';
 
 /**
@@ -135,7 +136,7 @@ function consequences(context: TurnContext, request: SegmentRequest, result: unk
     else if (records.length === 0) records.push(journal('SignalIgnored', {}, meta));
     bytes += resultBytes + 64;
   }
-  return { records, bytes };
+  return { records, bytes: bytes + records.length * metaSize(meta) };
 }
 
 /** The answer to a rejected message. */

@@ -208,6 +208,19 @@ describe('ArmedTimers', () => {
     expect([timers.size, timers.earliest()]).toEqual([0, undefined]);
   });
 
+  it('M2: void entries that are cleared away take none of the armed ones with them', () => {
+    const timers = new ArmedTimers();
+    for (const key of ['a', 'b', 'c']) timers.apply({ timer: 't', key, dueAt: key.charCodeAt(0), arming: key.charCodeAt(0) });
+    for (let i = 0; i < 100; i += 1) {
+      timers.apply({ timer: 't', key: 'z', dueAt: 1_000 + i, arming: 1_000 + i });
+      if (i % 7 === 0) expect(timers.earliest()?.key).toBe('a');
+    }
+    for (const key of ['a', 'b', 'c', 'z']) {
+      expect(timers.earliest()?.key).toBe(key);
+      timers.apply({ timer: 't', key, dueAt: null });
+    }
+  });
+
   it('M1: an unkeyed timer is none of the keyed ones', () => {
     const timers = new ArmedTimers();
     timers.apply({ timer: 't', key: '', dueAt: 1, arming: 1 });

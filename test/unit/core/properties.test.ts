@@ -172,6 +172,9 @@ describe('any life of an entity', () => {
         const world = live(acts);
         const pages = world.turns.flatMap((turn, i) => split(turn, cuts[i % cuts.length] ?? 0));
         expect(whole(fold(emptyImage(definition, '1'), pages))).toEqual(whole(world.image));
+        // The first part of a turn, and then all of it.
+        const overlapping = world.turns.flatMap((turn, i) => [...split(turn, cuts[i % cuts.length] ?? 0).slice(0, 1), turn]);
+        expect(whole(fold(emptyImage(definition, '1'), overlapping))).toEqual(whole(world.image));
       }),
       { numRuns: 100 },
     );
