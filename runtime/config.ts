@@ -221,10 +221,19 @@ function entriesOf(value: unknown, what: string): readonly [string, unknown][] {
   return Object.entries(value);
 }
 
-/** The settings as a Markdown table, for the docs. */
-export function settingsTable(): string {
+/** The settings as a page, for the docs. */
+export function settingsPage(): string {
   const rows = SETTINGS.map(
     ({ variable, flag, field, shown, help }) => `| \`${variable}\` | \`${flag}\` | \`${field}\` | ${shown} | ${help} |`,
   );
-  return ['| variable | flag | field | default | what |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+  return `# Configuration
+
+Made from the table in \`config.ts\`: do not edit. A flag of the \`perdure\` command wins over its environment variable, that over the field of the
+program's \`config\` export, that over the default. Unknown or wrong values stop the start. Durations: \`500ms\`, \`10s\`, \`5m\`, \`2h\`, \`1d\`; sizes:
+\`512KiB\`, \`1MiB\` or bytes; in the \`config\` export also numbers of milliseconds and bytes.
+
+| variable | flag | field | default | what |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
+`;
 }

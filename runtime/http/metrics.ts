@@ -58,7 +58,7 @@ function series(values: Readonly<Record<string, number>>, kind: 'counter' | 'gau
   const byName = new Map<string, string[]>();
   for (const [key, value] of Object.entries(values)) {
     const brace = key.indexOf('{');
-    const name = `perdure_${snake(brace === -1 ? key : key.slice(0, brace))}`;
+    const name = `perdure_${snake(brace === -1 ? key : key.slice(0, brace))}${kind === 'counter' ? '_total' : ''}`;
     const lines = byName.get(name) ?? [`# TYPE ${name} ${kind}`];
     lines.push(`${name}${brace === -1 ? '' : key.slice(brace)} ${value}`);
     byName.set(name, lines);
@@ -66,7 +66,7 @@ function series(values: Readonly<Record<string, number>>, kind: 'counter' | 'gau
   return [...byName.values()].flat();
 }
 
-/** `turnsCommitted` -> `turns_committed`. */
+/** `gaveUp` -> `gave_up`. */
 function snake(name: string): string {
   const plain = name.startsWith('perdure_') ? name.slice('perdure_'.length) : name;
   return plain

@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net';
+import { STATUS_CODES } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { PerdureError } from '../core/errors.ts';
 import type { HostSurface } from '../host/surface.ts';
@@ -30,7 +31,7 @@ import { TokenWriter } from './token.ts';
 export interface HttpServer {
   /** For tests: `app.inject`. */
   readonly app: FastifyInstance;
-  /** Starts to listen on the configured address; resolves with the port. Rejects with what the system says (port in use …). */
+  /** Starts to listen on the configured address; resolves with the port. Rejects `invalid-config` with what the system says (port in use …). */
   listen(): Promise<number>;
   /**
    * Takes no more connections and resolves when requests under way are answered; after `withinMs` (5 s) those that are not are cut off. The host should
@@ -61,6 +62,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     return503OnClosing: false, // the host answers `draining`, with a code
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => refuse(error, request, reply),
   });
   const routes = new Routes(app, log);
@@ -84,13 +86,23 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   return {
     app,
     listen: async () => {
-      await app.listen({ port: config.port, host: config.host });
+      await app.listen({ port: config.port, host: config.host }).catch(cannotListen(config));
       return (app.server.address() as AddressInfo).port;
     },
     close: async (withinMs = CLOSE_WITHIN_MS) => {
       await closeWithin(app, clock, withinMs);
       deadlines.stop();
     },
+  };
+}
+
+/** The port or address is taken, not allowed or not of this machine: for whoever configured it. */
+function cannotListen({ host, port }: EdgeConfig): (cause: unknown) => never {
+  return (cause) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new PerdureError('invalid-config', `cannot listen on ${host} port ${port} (PERDURE_HOST, PERDURE_PORT): ${why}`, undefined, {
+      cause,
+    });
   };
 }
 
@@ -128,6 +140,23 @@ function guard(app: FastifyInstance, keys: ApiKeys, times: RouteTimes, log: Edge
     discardBody(exchange, 0, () => exchange.problem(problem('unauthorized')));
   });
 }
+
+/** What is no request: not HTTP, headers without end, a body that does not come. The connection is of no more use. */
+function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS_OF_PARSER[error.code ?? ''] ?? 400;
+  const body = JSON.stringify({
+    ...problem('malformed-request', `the connection carried no request that can be read: ${error.message}`),
+    status,
+  });
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/problem+json; charset=utf-8\r\n`;
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+}
+
+const STATUS_OF_PARSER: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
 /** What fastify itself refuses: bad percent-encoding, a content type that is no media type. Anything else is a bug. */
 function refuseRequest(error: FastifyError, request: FastifyRequest, reply: FastifyReply, times: RouteTimes, log: EdgeLog): void {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { resolveConfig, SETTINGS, settingsTable } from '../../../runtime/config.ts';
+import { resolveConfig, SETTINGS, settingsPage } from '../../../runtime/config.ts';
 import { LIMITS } from '../../../runtime/core/limits.ts';
 
 test('without anything set the defaults stand', () => {
@@ -79,8 +79,12 @@ test('keys are never shown in a message', () => {
   expect(() => resolveConfig({ env: { PERDURE_API_KEYS: 'top secret' } })).toThrow(/PERDURE_API_KEYS is '\(not shown\)'/);
 });
 
+test('runtime/CONFIG.md is up to date (else run this test with -u)', async () => {
+  await expect(settingsPage()).toMatchFileSnapshot('../../../runtime/CONFIG.md');
+});
+
 test('every setting has a variable, a flag and a row in the docs', () => {
-  const table = settingsTable();
+  const table = settingsPage();
   for (const { variable, flag, field } of SETTINGS) for (const name of [variable, flag, field]) expect(table).toContain(`\`${name}\``);
   expect(new Set(SETTINGS.map(({ variable }) => variable)).size).toBe(SETTINGS.length);
 });

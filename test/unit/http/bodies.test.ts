@@ -96,7 +96,21 @@ test('a repeated Idempotency-Key is refused; one with a comma in it is one key',
 test('a request that is no HTTP is answered 400 and closed', async () => {
   const { connection } = await connected();
   await connection.write('nonsense\r\n\r\n');
-  expect(await connection.until(({ isClosed }) => isClosed)).toMatch(/^HTTP\/1\.1 400 /);
+  expect(await connection.until(({ isClosed }) => isClosed)).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"malformed-request"/);
+});
+
+test('headers without end are 431', async () => {
+  const { connection } = await connected();
+  await connection.write(head(PATH, { 'x-long': 'x'.repeat(20_000) }));
+  expect(await connection.until(({ isClosed }) => isClosed)).toMatch(/^HTTP\/1\.1 431 [\s\S]*"status":431/);
+});
+
+test('a port that is taken is a mistake of the configuration, and named', async () => {
+  const { port } = await connected();
+  await expect(setup({ port }).server.listen()).rejects.toMatchObject({
+    code: 'invalid-config',
+    message: expect.stringContaining(`port ${port}`),
+  });
 });
 
 test('H1: a refusal before the body is read leaves the connection usable', async () => {

@@ -128,9 +128,9 @@ test('metrics: host, projections, requests by route, process', async () => {
   const { body, headers } = await server.app.inject({ method: 'GET', url: '/metrics' });
   expect(headers['content-type']).toContain('text/plain');
   for (const line of [
-    '# TYPE perdure_handled counter',
-    'perdure_handled 1',
-    'perdure_sends{type="tally"} 3',
+    '# TYPE perdure_handled_total counter',
+    'perdure_handled_total 1',
+    'perdure_sends_total{type="tally"} 3',
     '# TYPE perdure_entities_in_memory gauge',
     'perdure_projection_state{projection="tallies",version="2",state="live"} 1',
     '# TYPE perdure_http_request_duration_seconds histogram',
