@@ -19,7 +19,7 @@ import { HttpProblem, malformed, type Problem, problem, problemOf } from './prob
  * N4. Signals of one entity are delivered in the order of their lines.
  * N5. A caller that goes away stops the intake; what was delivered goes on.
  */
-export const MAX_IN_FLIGHT = 256;
+export const MAX_IN_FLIGHT = 1_024;
 
 /** Where lines come from. `next` is asked only when there is room (N2). */
 export interface LineSource {
