@@ -5,17 +5,15 @@ import type { AppendOutcome, EventStore, Subscription, SubscriptionBatch } from 
 
 /**
  * The promises of the `EventStore` port, run against every adapter. A factory says what its adapter can do; the suite knows
- * no adapter.
+ * no adapter. It uses fresh streams and prefixes only, so that a store may hold the records of earlier runs.
  */
 export interface EventStoreFactory {
-  /** A store without records. */
+  /** An open store. */
   open(): Promise<EventStore>;
   /** The same contents in a new adapter; the old one was closed. Absent: the suite does not close and reopen. */
   reopen?(store: EventStore): Promise<EventStore>;
   /** Releases what `open` made. */
   dispose(store: EventStore): Promise<void>;
-  /** Entities of other tests may be in the store: the suite uses fresh names and prefixes only, and no empty-store checks. */
-  readonly shared?: boolean;
 }
 
 /** One record with its place, whatever turns the store cut it into (R2). */

@@ -44,7 +44,7 @@ const EMPTY: StoredHead = { revision: -1, position: -1, forgottenBefore: 0, turn
 export class Heads {
   readonly #load: (stream: StreamName) => StoredHead | undefined;
   readonly #generationSize: number;
-  /** Size of the young generation at which it becomes the old one: what H2 keeps does not count, or each look-up would rotate. */
+  /** Size of the young generation at which it becomes the old one: grows with what H2 keeps, or each look-up would rotate. */
   #rotateAt: number;
   #young = new Map<StreamName, Head>();
   #old = new Map<StreamName, Head>();
@@ -125,6 +125,6 @@ export class Heads {
       const kept = head.dirty || head.flushing || head.nextRevision !== head.revision;
       if (kept && !this.#old.has(stream)) this.#young.set(stream, head);
     }
-    this.#rotateAt = this.#generationSize + this.#young.size;
+    this.#rotateAt = this.#generationSize + 2 * this.#young.size;
   }
 }

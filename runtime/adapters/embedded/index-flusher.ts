@@ -9,7 +9,7 @@ import type { StreamIndex, Through } from './stream-index.ts';
  * K2. What waits is bounded: from `maxDirty` heads on writing is held back until a flush has ended; if that fails, writes are refused.
  */
 export interface IndexFlusherOptions {
-  readonly index: StreamIndex;
+  readonly index: Pick<StreamIndex, 'write'>;
   readonly heads: Heads;
   readonly through: () => Through;
   /** Time from a change to its flush. */
@@ -18,13 +18,15 @@ export interface IndexFlusherOptions {
 }
 
 const FLUSH_DIRTY = 65_536;
-const MAX_DIRTY = 2 * FLUSH_DIRTY;
+export const MAX_DIRTY = 2 * FLUSH_DIRTY;
 
 export class IndexFlusher {
   readonly #options: IndexFlusherOptions;
   #flushing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** The last flush failed: the next waits for its time, so that a full disk is not hammered. */
+  #failing = false;
 
   constructor(options: IndexFlusherOptions) {
     this.#options = options;
@@ -33,7 +35,7 @@ export class IndexFlusher {
   /** Something changed. */
   changed(): void {
     if (this.#closed || this.#flushing !== undefined) return;
-    if (this.#options.heads.dirtyCount >= FLUSH_DIRTY) this.#background();
+    if (this.#options.heads.dirtyCount >= FLUSH_DIRTY && !this.#failing) this.#background();
     else this.#timer ??= setTimeout(() => this.#background(), this.#options.intervalMs).unref();
   }
 
@@ -76,8 +78,10 @@ export class IndexFlusher {
       await index.write(taken, upTo, () => through().end);
     } catch (error) {
       heads.flushed(taken, true);
+      this.#failing = true;
       throw error;
     }
+    this.#failing = false;
     heads.flushed(taken, false);
   }
 }
