@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import type { AnyImplementation } from 'perdure';
+import type { EmbeddedEventStore } from '../../../runtime/adapters/embedded/event-store.ts';
+import { openEmbeddedStore } from '../../../runtime/adapters/embedded/open.ts';
+import { openEmbeddedReadStore } from '../../../runtime/adapters/embedded/read-store.ts';
+import { realClock } from '../../../runtime/adapters/real-clock.ts';
+import { realEntropy } from '../../../runtime/adapters/real-entropy.ts';
+import { definitionOf } from '../../../runtime/core/definition/entity.ts';
+import type { HostLimits } from '../../../runtime/host/context.ts';
+import { guard, installGuard } from '../../../runtime/host/guard.ts';
+import { createHost, type Host } from '../../../runtime/host/host.ts';
+import { entityFold, parkedProjection } from '../../../runtime/projection/definitions.ts';
+import { Projections } from '../../../runtime/projection/projections.ts';
+
+/** A node without HTTP. */
+export interface BareNode {
+  readonly host: Host;
+  readonly store: EmbeddedEventStore;
+  readonly projections: Projections;
+  stop(): Promise<void>;
+}
+
+/** Composes a node as `runtime/start.ts` does, in production mode, without its HTTP server: what is measured is the runtime itself. */
+export async function startBareNode(
+  dataDir: string,
+  entities: readonly AnyImplementation[],
+  limits: Partial<HostLimits> = {},
+): Promise<BareNode> {
+  const definitions = entities.map(definitionOf);
+  const uninstall = installGuard();
+  const store = await openEmbeddedStore({ dir: dataDir, partitions: 16, notice: (message) => console.error(message) });
+  const rows = await openEmbeddedReadStore({ dir: join(dataDir, 'rows') });
+  const complain = (event: string, fields: Readonly<Record<string, unknown>>) => console.error(event, fields);
+  const quiet = () => undefined;
+  const host = createHost({
+    definitions,
+    store,
+    rows,
+    clock: realClock,
+    entropy: realEntropy(),
+    guard,
+    log: { debug: quiet, info: quiet, warn: complain, error: complain },
+    limits,
+    freeze: (value) => value,
+  });
+  const log = (level: string, message: string, fields: object) => {
+    if (level === 'warn' || level === 'error') console.error(message, fields);
+  };
+  const projections = new Projections(
+    { events: store, rows, clock: realClock, log },
+    [parkedProjection(definitions.map(({ type }) => type))],
+    definitions.map(entityFold),
+  );
+  await projections.start();
+  await host.start();
+  return {
+    host,
+    store,
+    projections,
+    stop: async () => {
+      await host.stop(30_000);
+      await projections.stop();
+      await rows.close();
+      await store.close();
+      uninstall();
+    },
+  };
+}
