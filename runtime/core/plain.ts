@@ -21,8 +21,7 @@ export function plainSize(value: unknown, what: string): number {
 function sizeOf(value: unknown, path: string, depth: number): number {
   switch (typeof value) {
     case 'string':
-      if (!isWellFormed(value)) throw notPlain(path, 'a string with a lone surrogate');
-      return textSize(value);
+      return textSize(value) ?? refuse(path, 'a string with a lone surrogate');
     case 'number':
       if (!Number.isFinite(value)) throw notPlain(path, String(value));
       return numberSize(value);
@@ -53,13 +52,12 @@ function objectSize(value: object, path: string, depth: number): number {
   const record = value as Readonly<Record<string, unknown>>;
   for (const key in record) {
     if (key === '__proto__' || key === 'toJSON') throw notPlain(path, `an object with a field named '${key}'`);
-    if (!isWellFormed(key)) throw notPlain(path, 'an object with a field name that has a lone surrogate');
+    size += textSize(key) ?? refuse(path, 'an object with a field name that has a lone surrogate');
     const field = record[key];
-    size += textSize(key);
     // The path is only built where it may be needed: for the commonest values it never is.
-    if (typeof field === 'string' && isWellFormed(field)) size += textSize(field);
-    else if (typeof field === 'number' && Number.isFinite(field)) size += numberSize(field);
-    else size += sizeOf(field, `${path}.${key}`, depth + 1);
+    const simple =
+      typeof field === 'string' ? textSize(field) : typeof field === 'number' && Number.isFinite(field) ? numberSize(field) : undefined;
+    size += simple ?? sizeOf(field, `${path}.${key}`, depth + 1);
   }
   return size;
 }
@@ -68,10 +66,19 @@ function numberSize(value: number): number {
   return Number.isInteger(value) && value >= -32_768 && value < 65_536 ? 2 : 9;
 }
 
+/** Bytes of text in UTF-8, and its header; undefined if it has a lone surrogate. */
+function textSize(text: string): number | undefined {
+  const { length } = text;
+  // For short texts a loop is quicker than a regular expression.
+  if (length > SHORT) return NOT_ASCII.test(text) ? wideSize(text) : length + 2;
+  for (let i = 0; i < length; i += 1) if (text.charCodeAt(i) > 0x7f) return wideSize(text);
+  return length + 2;
+}
+const SHORT = 24;
 const NOT_ASCII = /[^\0-\x7f]/;
-/** Bytes of well-formed text in UTF-8, and its header. */
-function textSize(text: string): number {
-  if (!NOT_ASCII.test(text)) return text.length + 2;
+
+function wideSize(text: string): number | undefined {
+  if (!isWellFormed(text)) return undefined;
   let size = text.length + 2;
   for (let i = 0; i < text.length; i += 1) {
     const unit = text.charCodeAt(i);
@@ -93,6 +100,10 @@ export function wellFormed(text: string): string {
   return isWellFormed(text) ? text : text.replace(EVERY_LONE, '\ufffd');
 }
 const EVERY_LONE = new RegExp(LONE, 'g');
+
+function refuse(path: string, what: string): never {
+  throw notPlain(path, what);
+}
 
 function notPlain(path: string, what: string): PerdureError {
   return new PerdureError('payload-not-plain', `${path} is ${what}; it would not survive JSON and msgpack`, { path });

@@ -91,7 +91,9 @@ describe('release', () => {
       expect(world.release(verb)).toMatchObject({ kind: 'failed', code: 'parked', message: 'defect: TypeError: thirteen' });
       expect(world.image.books).toMatchObject({ heldCount: 2, heldFrom: 1, parked: { signal: 'p', name: 'add' } });
     }
+    const { length } = world.records;
     expect(world.release('drain')).toMatchObject({ kind: 'failed', code: 'parked' });
+    expect([world.records.length, world.defects.length]).toEqual([length, 3]);
     expect(world.image.state).toMatchObject({ n: 0 });
   });
 

@@ -95,6 +95,9 @@ describe('rejections and defects', () => {
     expect(world.records).toEqual([]);
     world.one(from(1, 'unheard'));
     expect(world.image.books).toMatchObject({ heldCount: 1, parked: { reason: 'unknown-signal', name: 'unheard' } });
+    const asked = new World();
+    asked.one({ ...from(1, 'unheard'), wants: 'outcome' });
+    expect(asked.image.books).toMatchObject({ heldCount: 1, parked: { reason: 'unknown-signal' } });
   });
 });
 
