@@ -37,6 +37,8 @@ export class LogWriter {
   #through: Through;
   #running: Promise<void> | undefined;
   #refusing: 'store-closed' | 'store-failed' | undefined;
+  /** The last write was refused for want of space: said once, not with every block. */
+  #full = false;
   readonly stats = { turns: 0, blocks: 0, bytes: 0, writeMs: 0 };
 
   constructor(options: LogWriterOptions) {
@@ -120,6 +122,7 @@ export class LogWriter {
       await this.#failed(batch, position, error as NodeJS.ErrnoException);
       return;
     }
+    this.#full = false;
     this.stats.blocks++;
     this.stats.turns += batch.commits.length;
     this.stats.bytes += bytes.length;
@@ -147,7 +150,9 @@ export class LogWriter {
   async #failed(batch: LogBatch, position: Position, error: NodeJS.ErrnoException): Promise<void> {
     const full = FULL.has(error.code ?? '') && (await this.#cut(position));
     const message = `${error.code ?? error.name}: ${error.message}`;
-    this.#options.notice(full ? `the disk is full: ${message}` : `a write to the log failed, no more are taken: ${message}`);
+    if (!full) this.#options.notice(`a write to the log failed, no more are taken: ${message}`);
+    else if (!this.#full) this.#options.notice(`the disk is full, appends are refused until there is space: ${message}`);
+    this.#full = full;
     if (!full) this.#refusing = 'store-failed';
     const outcome: AppendOutcome = full
       ? { kind: 'refused', code: 'store-full', message }

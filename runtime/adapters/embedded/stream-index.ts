@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { PerdureError } from '../../core/errors.ts';
 import type { Position, Revision, StreamName } from '../../core/record.ts';
 import type { Head, Mark, StoredHead } from './heads.ts';
 import { usableIndexFile } from './index-file.ts';
@@ -63,7 +64,7 @@ export class StreamIndex {
     await rm(path, { recursive: true, force: true });
     await mkdir(path, { recursive: true });
     const index = new StreamIndex(openRoot(path));
-    await index.#meta.put('identity', Buffer.from(`${INDEX_FORMAT} ${storeId}`));
+    await written(index.#meta.put('identity', Buffer.from(`${INDEX_FORMAT} ${storeId}`)));
     return index;
   }
 
@@ -104,23 +105,29 @@ export class StreamIndex {
    * `durable` answers up to where the log is durable (D2).
    */
   async write(heads: readonly Head[], through: Through, durable: () => Position): Promise<void> {
-    const written: Promise<unknown>[] = [];
+    const failures: unknown[] = [];
+    const slices: Promise<unknown>[] = [];
     const marks: [Head, number][] = [];
     for (let from = 0; from < heads.length; from += SLICE) {
-      written.push(
-        this.#root.batch(() => {
-          void this.#meta.put('durable', double(durable()));
-          for (const head of heads.slice(from, from + SLICE)) if (this.#put(head) > 0) marks.push([head, head.marks.length]);
-        }),
-      );
+      const slice = this.#together(() => {
+        for (const head of heads.slice(from, from + SLICE)) if (this.#put(head) > 0) marks.push([head, head.marks.length]);
+        handle(this.#meta.put('durable', double(durable())));
+      });
+      slices.push(slice.catch((error: unknown) => failures.push(error)));
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    await Promise.all(written);
-    await this.#root.batch(() => {
-      void this.#meta.put('durable', double(durable()));
-      void this.#meta.put('through', Buffer.concat([double(through.end), double(through.lastBlock)]));
+    await Promise.all(slices);
+    if (failures.length > 0) throw failures[0];
+    await this.#together(() => {
+      handle(this.#meta.put('durable', double(durable())));
+      handle(this.#meta.put('through', Buffer.concat([double(through.end), double(through.lastBlock)])));
     });
     for (const [head, count] of marks) head.marks.splice(0, count);
+  }
+
+  /** Changes of one transaction. */
+  #together(changes: () => void): Promise<void> {
+    return written(this.#root.batch(changes));
   }
 
   #put(head: Head): number {
@@ -130,8 +137,8 @@ export class StreamIndex {
     bytes.writeDoubleLE(head.forgottenBefore, 16);
     bytes.writeUInt32LE(head.turnsSinceMark, 24);
     bytes.writeUInt32LE(head.bytesSinceMark, 28);
-    void this.#heads.put(head.stream, bytes);
-    for (const mark of head.marks) void this.#marks.put([head.stream, mark.lastRevision], double(mark.position));
+    handle(this.#heads.put(head.stream, bytes));
+    for (const mark of head.marks) handle(this.#marks.put([head.stream, mark.lastRevision], double(mark.position)));
     return head.marks.length;
   }
 
@@ -140,7 +147,7 @@ export class StreamIndex {
   }
 
   async saveSnapshot(stream: StreamName, snapshot: Uint8Array): Promise<void> {
-    await this.#snapshots.put(stream, Buffer.from(snapshot));
+    await written(this.#snapshots.put(stream, Buffer.from(snapshot)));
   }
 
   getValue(key: string): Buffer | undefined {
@@ -148,21 +155,21 @@ export class StreamIndex {
   }
 
   async putValue(key: string, value: Uint8Array): Promise<void> {
-    await this.#values.put(key, Buffer.from(value));
+    await written(this.#values.put(key, Buffer.from(value)));
   }
 
   /** Makes a forgetting durable before anything of it is done: head, no snapshot, and a note that it is under way. */
   async beginForget(head: Head, durable: Position): Promise<void> {
-    await this.#root.batch(() => {
-      void this.#meta.put('durable', double(durable));
+    await this.#together(() => {
+      handle(this.#meta.put('durable', double(durable)));
       this.#put(head);
-      void this.#snapshots.remove(head.stream);
-      void this.#forgetting.put(head.stream, double(head.forgottenBefore));
+      handle(this.#snapshots.remove(head.stream));
+      handle(this.#forgetting.put(head.stream, double(head.forgottenBefore)));
     });
   }
 
   async endForget(stream: StreamName): Promise<void> {
-    await this.#forgetting.remove(stream);
+    await written(this.#forgetting.remove(stream));
   }
 
   /** Forgettings that were begun and not ended. */
@@ -175,6 +182,7 @@ export class StreamIndex {
   }
 }
 
+/** Without batching by event turn: a failed transaction of that kind rejects a promise that nobody can handle. */
 function openRoot(path: string): RootDatabase<Buffer, string> {
   return open<Buffer, string>({
     path,
@@ -182,6 +190,7 @@ function openRoot(path: string): RootDatabase<Buffer, string> {
     encoding: 'binary',
     compression: false,
     overlappingSync: false,
+    eventTurnBatching: false,
     noMemInit: true,
     maxDbs: 8,
   });
@@ -191,4 +200,30 @@ function double(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(8);
   bytes.writeDoubleLE(value);
   return bytes;
+}
+
+/**
+ * Waits for a write. Throws `store-full`, which is nearly always why an index cannot be written.
+ */
+async function written(write: Promise<unknown>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    seen(error);
+    throw new PerdureError('store-full', `The index could not be written: ${String(error)}`, undefined, { cause: error });
+  }
+}
+
+/** A change within a batch: the batch's promise tells its failure. lmdb rejects both, and what nobody handles ends the process. */
+function handle(change: Promise<unknown>): void {
+  change.catch(seen);
+}
+
+/** The cause of a failed transaction is a promise of its own that rejects later; lmdb has logged it. */
+function seen(error: unknown): void {
+  if (error instanceof Error && 'commitError' in error && error.commitError instanceof Promise) error.commitError.catch(ignore);
+}
+
+function ignore(): void {
+  // Told through the write that failed.
 }

@@ -45,7 +45,7 @@ test('V2: a tail torn at any byte is cut, what was acknowledged before it stays,
     expect(outcome?.kind).toBe('committed');
     await store.close();
   }
-});
+}, 120_000);
 
 test('V2: whatever sectors of the last write are missing or wrong, the rest is sound', async () => {
   const { dir, blocks } = await crashed();
@@ -71,7 +71,7 @@ test('V2: whatever sectors of the last write are missing or wrong, the rest is s
     }),
     { numRuns: 50 },
   );
-});
+}, 120_000);
 
 test('V1: a damaged block with a valid one behind it is refused, named, and nothing is changed', async () => {
   const { dir, blocks } = await crashed();

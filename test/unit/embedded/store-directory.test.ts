@@ -29,7 +29,7 @@ test('Y1: a second process is refused while the first holds the directory', asyn
   await expect(openStore(dir)).rejects.toMatchObject({ code: 'store-in-use' });
   await store.close();
   expect(await child(['open', dir], () => false)).toEqual(['opened']);
-});
+}, 120_000);
 
 test('E1: after a kill -9 under load everything acknowledged is there, and no stream has a gap', async () => {
   const dir = await tempDir();
@@ -44,7 +44,7 @@ test('E1: after a kill -9 under load everything acknowledged is there, and no st
     expect(records.length).toBeGreaterThan(revision);
     expect(data(records)).toEqual(records.map((_, index) => `${stream}/${index}`));
   }
-});
+}, 120_000);
 
 test('Y2: a newer format, another number of partitions, a missing identity: refused, nothing is changed', async () => {
   const dir = await tempDir();
