@@ -1,0 +1,43 @@
+import type { AdminVerb } from '../../runtime/host/surface.ts';
+import type { SimulatedNode } from '../../runtime/testing/simulation/node.ts';
+import type { LogFold } from './log-fold.ts';
+import type { Parts } from './workload.ts';
+
+const VERBS: readonly AdminVerb[] = ['pause', 'resume', 'resume', 'retry', 'retry', 'skip', 'edit'];
+
+/** An operator who does something now and then, with or without reason, while faults last. */
+export function drawOperations(parts: Parts): void {
+  const { cluster, world } = parts;
+  const dice = parts.dice.fork('operator');
+  const everyMs = cluster.faults.operatorEveryMs;
+  if (everyMs === 0) return;
+  const next = () => {
+    if (cluster.faults.operatorEveryMs === 0) return;
+    const nodes = cluster.running;
+    if (nodes.length > 0) operate(dice.pick(nodes), dice.pick(['a', 'b', 'c', 'd']), dice.pick(VERBS));
+    world.plan('operator', dice.next() * 2 * everyMs, next);
+  };
+  world.plan('operator', everyMs, next);
+}
+
+/** After the faults: everything that is parked or paused is released, again and again until nothing is. */
+export function release(parts: Parts, fold: LogFold): void {
+  const { cluster, world } = parts;
+  const dice = parts.dice.fork('release');
+  const round = () => {
+    const nodes = cluster.running;
+    for (const { type, id, verb } of nodes.length === 0 ? [] : fold.stuck()) operate(dice.pick(nodes), id, verb, type);
+    world.plan('operator', 700, round);
+  };
+  world.plan('operator', 700, round);
+}
+
+function operate(node: SimulatedNode, id: string, verb: AdminVerb, type = 'tangle'): void {
+  const { life, host } = node;
+  life.note('verb', verb, `${type}/${id}`);
+  const payload = { from: `edit of ${id}`, n: life.world.steps };
+  host.admin({ type, id, verb, by: 'operator', why: 'simulation', ...(verb === 'edit' ? { payload } : {}) }).then(
+    ({ revision }) => life.note('verb done', verb, id, revision),
+    (error: unknown) => life.note('verb refused', verb, id, String(error)),
+  );
+}
