@@ -60,13 +60,14 @@ export class Ledger {
   }
 
   /** Sends every accepted message again, each alone and in the way it was sent first; differences are `contradictions`. */
-  async repeatAccepted(url: string): Promise<number> {
+  async repeatAccepted(url: string, progress: (repeated: number) => void = () => {}): Promise<number> {
     let repeated = 0;
     const all = [...this.answers].filter(([, { accepted }]) => accepted);
     for (let n = 0; n < all.length; n += 64) {
       const some = all.slice(n, n + 64);
       const settled = await Promise.all(some.map(([key, { shape }]) => this.send(url, { shape, messages: [this.messageOf(key)] })));
       repeated += settled.filter(Boolean).length;
+      progress(repeated);
     }
     return repeated;
   }
