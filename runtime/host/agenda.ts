@@ -12,6 +12,9 @@ export interface AgendaRow {
   readonly revision: Revision;
 }
 
+/** A row to be written; without a time it is removed. */
+type Pending = AgendaRow | { readonly at: undefined; readonly revision: Revision };
+
 const TABLE = 'perdure.agenda@1';
 const FLUSH_MS = 1_000;
 /** Changes kept in memory before they are written early. */
@@ -38,12 +41,16 @@ export class Agenda {
   readonly #context: HostContext;
   readonly #rows: ReadStore;
   readonly #wakes: Wakes;
-  readonly #pending = new Map<StreamName, AgendaRow | { readonly at: undefined; readonly revision: Revision }>();
+  readonly #pending = new Map<StreamName, Pending>();
   #checkpoint: Checkpoint | undefined;
+  /** What the checkpoint is if the last write, which failed, took effect all the same. */
+  #unsure: Checkpoint | undefined;
+  #last: Promise<void> = Promise.resolve();
   #seen: Position = 0;
   #subscription: Subscription | undefined;
   #cancel: (() => void) | undefined;
   #stopped = false;
+  #flushing: Promise<void> = Promise.resolve();
 
   constructor(context: HostContext, rows: ReadStore, wakes: Wakes) {
     this.#context = context;
@@ -86,7 +93,7 @@ export class Agenda {
     }
   }
 
-  #note(stream: StreamName, row: AgendaRow | { readonly at: undefined; readonly revision: Revision }): void {
+  #note(stream: StreamName, row: Pending): void {
     const known = this.#pending.get(stream);
     if (known === undefined || known.revision <= row.revision) this.#pending.set(stream, row);
   }
@@ -128,35 +135,48 @@ export class Agenda {
     }
   }
 
-  async #flush(): Promise<void> {
+  /** One flush after another: two at once would each take the other for a foreign writer. */
+  #flush(): Promise<void> {
+    const flushed = this.#last.then(() => this.#write());
+    this.#last = flushed.catch(() => undefined);
+    return flushed;
+  }
+
+  /** What is pending stays so until it is written (D3). */
+  async #write(): Promise<void> {
+    await this.#settleUnsure();
     const position = this.#seen;
     const changes = [...this.#pending];
     if (changes.length === 0 && position === this.#checkpoint?.position) return;
-    this.#pending.clear();
     const next: Checkpoint = { storeId: this.#context.store.storeId, position };
-    const known = await this.#rows.getMany(
-      TABLE,
-      changes.map(([stream]) => stream),
-    );
-    const newer: RowChange[] = [];
-    for (const [index, [stream, row]] of changes.entries()) {
-      const stored = known[index] as AgendaRow | undefined;
-      if (stored !== undefined && stored.revision > row.revision) continue;
-      newer.push({ key: stream, row: row.at === undefined ? undefined : row });
-    }
-    let written: 'written' | 'lost';
-    try {
-      written = await this.#rows.write({ table: TABLE, expected: this.#checkpoint, next, changes: newer });
-    } catch (error) {
-      for (const [stream, row] of changes) if (!this.#pending.has(stream)) this.#pending.set(stream, row);
-      throw error;
-    }
+    const newer = await this.#newer(changes);
+    this.#unsure = next;
+    const written = await this.#rows.write({ table: TABLE, expected: this.#checkpoint, next, changes: newer });
+    this.#unsure = undefined;
     if (written === 'lost') {
-      const message = 'another process writes the agenda of this store';
-      this.#context.fail(new Error(message));
+      this.#context.fail(new Error('another process writes the agenda of this store'));
       return;
     }
     this.#checkpoint = next;
+    for (const [stream, row] of changes) if (this.#pending.get(stream) === row) this.#pending.delete(stream);
+  }
+
+  /** A write that failed may have taken effect: then the stored checkpoint is the one that it would have left. */
+  async #settleUnsure(): Promise<void> {
+    const unsure = this.#unsure;
+    if (unsure === undefined) return;
+    const stored = await this.#rows.checkpoint(TABLE);
+    if (stored?.storeId === unsure.storeId && stored.position === unsure.position) this.#checkpoint = unsure;
+    this.#unsure = undefined;
+  }
+
+  /** The changes that are not older than what is stored (D2). */
+  async #newer(changes: readonly (readonly [StreamName, Pending])[]): Promise<readonly RowChange[]> {
+    const streams = changes.map(([stream]) => stream);
+    const known = await this.#rows.getMany(TABLE, streams);
+    return changes
+      .filter(([, row], index) => ((known[index] as AgendaRow | undefined)?.revision ?? -1) <= row.revision)
+      .map(([key, row]) => ({ key, row: row.at === undefined ? undefined : row }));
   }
 }
 

@@ -1,4 +1,4 @@
-import { failed } from '../core/answer.ts';
+import { type Answer, failed } from '../core/answer.ts';
 import type { EntityDefinition } from '../core/definition/erased.ts';
 import { PerdureError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -66,7 +66,6 @@ export function createHost(parts: HostParts): Host {
   const backlog = new Backlog(limits);
   const replies = new Replies(context, backlog);
   const settlement = new Settlement(context, replies, {
-    find: (stream) => mailboxes.find(stream),
     ready: (mailbox) => life.ready(mailbox),
     discard: (mailbox, delayMs) => life.discard(mailbox, delayMs),
   });
@@ -90,10 +89,7 @@ export function createHost(parts: HostParts): Host {
       }
       const mailbox = mailboxes.get(definition, entity.id);
       mailbox.agendaWaits = true;
-      life.whenReady(mailbox, false, () => {
-        done();
-        if (mailbox.phase === 'ready' && mailbox.length === 0) rested(mailbox);
-      });
+      life.wake(mailbox, done);
     },
   });
 
@@ -110,38 +106,37 @@ export function createHost(parts: HostParts): Host {
     mailboxes.rested(mailbox);
   }
 
-  function refusal(delivery: Delivery): ReturnType<typeof failed> | undefined {
-    if (state !== 'running' && delivery.mark === undefined) return failed('draining', `the node is ${state}`);
+  /** Why a message that no source keeps in order is not taken; undefined if it is. */
+  function refusal(delivery: Delivery, mailbox: Mailbox): Answer | undefined {
     const { type, id, name } = delivery;
-    const definition = definitions.get(type);
-    if (definition === undefined) return failed('unknown-entity-type', `no entity of type '${type}' is registered`);
-    if (definition.declarations.get(name)?.kind !== 'signal' && delivery.mark === undefined) {
-      return failed('unknown-signal', `${type} declares no signal '${name}'`);
-    }
-    const waiting = mailboxes.find(`${type}-${id}`)?.length ?? 0;
-    if (!backlog.admits(delivery, waiting)) {
-      counters.overloaded += 1;
-      return failed(
-        'overloaded',
-        `${backlog.messages} messages (${backlog.bytes} bytes) are waiting, ${waiting} of them for ${type}/${id}`,
-      );
-    }
-    return undefined;
+    if (state !== 'running') return failed('draining', `the node is ${state}`);
+    if (mailbox.definition.signals.get(name) === undefined) return failed('unknown-signal', `${type} declares no signal '${name}'`);
+    if (backlog.admits(delivery, mailbox.length)) return undefined;
+    counters.overloaded += 1;
+    return failed('overloaded', `${backlog.messages} messages (${backlog.bytes} bytes) wait, ${mailbox.length} of them for ${type}/${id}`);
+  }
+
+  function refuse(delivery: Delivery, answer: Answer): void {
+    clock.soon(() => {
+      delivery.state = 'answered';
+      delivery.done(answer, delivery);
+    });
   }
 
   function deliver(delivery: Delivery): void {
-    const refused = refusal(delivery);
     const definition = definitions.get(delivery.type);
-    if (refused !== undefined || definition === undefined) {
-      const answer = refused ?? failed('unknown-entity-type', delivery.type);
-      clock.soon(() => {
-        delivery.state = 'answered';
-        delivery.done(answer, delivery);
-      });
+    if (definition === undefined) {
+      refuse(delivery, failed('unknown-entity-type', `no entity of type '${delivery.type}' is registered`));
+      return;
+    }
+    const mailbox = mailboxes.get(definition, delivery.id);
+    const refused = delivery.mark === undefined ? refusal(delivery, mailbox) : undefined;
+    if (refused !== undefined) {
+      refuse(delivery, refused);
       return;
     }
     backlog.add(delivery);
-    life.enqueue(mailboxes.get(definition, delivery.id), delivery);
+    life.enqueue(mailbox, delivery);
   }
 
   function withdraw(delivery: Delivery): boolean {
@@ -161,6 +156,8 @@ export function createHost(parts: HostParts): Host {
     while (backlog.messages > 0 && clock.now() < until) await new Promise<void>((resolve) => void clock.after(5, resolve));
     for (const mailbox of mailboxes.all()) {
       for (let item = mailbox.shift(); item !== undefined; item = mailbox.shift()) {
+        // Its source sends it again, from where it knows of an end; told now, it would take this for one.
+        if (item.kind === 'signal' && item.mark !== undefined) continue;
         replies.answer(item, failed('draining', 'the node stopped before the message was taken'));
       }
     }

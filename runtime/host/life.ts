@@ -57,12 +57,29 @@ export class Life {
     if (mailbox.phase === 'passive') this.#rehydrator.start(mailbox, demand);
   }
 
+  /** The image as soon as it is durable; undefined if it could not be rehydrated. Asked anew after every await: an idle mailbox may leave memory. */
+  imageOf(mailbox: Mailbox): Promise<Image | undefined> {
+    return new Promise((resolve) => this.whenReady(mailbox, true, () => resolve(mailbox.image)));
+  }
+
+  /**
+   * The agenda says that something is due or soon will be: it is queued or watched, also if the mailbox is awake already. `done` is told when it is awake
+   * (or could not be rehydrated).
+   */
+  wake(mailbox: Mailbox, done: () => void): void {
+    const awake = mailbox.phase === 'ready';
+    this.whenReady(mailbox, false, done);
+    if (awake) this.#timerDue(mailbox);
+  }
+
   /** The image is the durable truth. */
   ready(mailbox: Mailbox): void {
     const { image } = mailbox;
     invariant(image !== undefined && mailbox.flight === undefined, `${mailbox.stream} cannot be ready`);
     mailbox.phase = 'ready';
-    mailbox.durable = { state: image.state, revision: image.books.revision, position: image.position, foldError: image.foldError };
+    mailbox.durableState = image.state;
+    mailbox.durableRevision = image.books.revision;
+    mailbox.durablePosition = image.position;
     if (mailbox.onReady.length > 0) for (const run of mailbox.onReady.splice(0)) run();
     this.#queueDue(mailbox, image);
     this.#queueReleases(mailbox, image);
@@ -100,7 +117,7 @@ export class Life {
   #forgetImage(mailbox: Mailbox): void {
     invariant(mailbox.flight === undefined, `${mailbox.stream} loses its image in flight`);
     mailbox.image = undefined;
-    mailbox.durable = undefined;
+    mailbox.durableState = undefined;
     mailbox.stateBytes = 0;
     mailbox.measuredAt = 0;
     mailbox.phase = 'passive';

@@ -1,7 +1,7 @@
 import type { Answer } from '../core/answer.ts';
 import type { EntityDefinition } from '../core/definition/erased.ts';
 import type { Image } from '../core/image.ts';
-import type { Commit, Position, Revision, StreamName } from '../core/record.ts';
+import type { Commit, NewRecord, Position, Revision, StreamName } from '../core/record.ts';
 import { streamOf } from '../core/record.ts';
 import type { OperatorInput, QueryInput, ReleaseInput, TimerInput } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/run-turn.ts';
@@ -12,14 +12,37 @@ export type Asked = (TimerInput | QueryInput | ReleaseInput | OperatorInput) & {
 /** What waits in a mailbox. */
 export type Queued = Delivery | Asked;
 
-/** A turn whose append is under way. */
-export interface Flight {
-  readonly commit: Commit;
+/** A turn whose append is under way: the commit itself, so that the store's answer leads back to its mailbox without a search. */
+export class Flight implements Commit {
+  readonly mailbox: Mailbox;
+  readonly stream: StreamName;
+  readonly expectedRevision: Revision;
+  readonly turnId: string;
+  readonly time: number;
+  readonly records: readonly NewRecord[];
   readonly batch: readonly Queued[];
   readonly result: TurnResult;
   /** When the append was first sent, and how often it was sent again. */
   readonly sinceMs: number;
-  resends: number;
+  resends = 0;
+
+  constructor(
+    mailbox: Mailbox,
+    turn: Pick<Commit, 'expectedRevision' | 'turnId' | 'time'>,
+    batch: readonly Queued[],
+    result: TurnResult,
+    sinceMs: number,
+  ) {
+    this.mailbox = mailbox;
+    this.stream = mailbox.stream;
+    this.expectedRevision = turn.expectedRevision;
+    this.turnId = turn.turnId;
+    this.time = turn.time;
+    this.records = result.records;
+    this.batch = batch;
+    this.result = result;
+    this.sinceMs = sinceMs;
+  }
 }
 
 /**
@@ -37,8 +60,10 @@ export class Mailbox {
   phase: 'passive' | 'rehydrating' | 'ready' | 'committing' | 'settling' | 'waiting' = 'passive';
   image: Image | undefined;
   flight: Flight | undefined;
-  /** The last durable state: what a query without `strong` sees while a turn is under way. */
-  durable: DurableState | undefined;
+  /** The last durable state, while there is an image: what a query without `strong` sees while a turn is under way. */
+  durableState: unknown;
+  durableRevision: Revision = -1;
+  durablePosition: Position = -1;
   /** In the tick's list of mailboxes with work. */
   listed = false;
   /** Used since the passivation sweep last came by, and when. */
@@ -58,7 +83,9 @@ export class Mailbox {
   agendaWaits = false;
   /** Told when the mailbox is next `ready` or given up: reads that need the image, the agenda. */
   readonly onReady: (() => void)[] = [];
-  #queue: Queued[] = [];
+  /** The first message waits apart: most mailboxes never hold two. */
+  #first: Queued | undefined;
+  #rest: Queued[] = NONE;
   #head = 0;
 
   readonly definition: EntityDefinition;
@@ -71,22 +98,27 @@ export class Mailbox {
   }
 
   get length(): number {
-    return this.#queue.length - this.#head;
+    return this.#first === undefined ? 0 : 1 + this.#rest.length - this.#head;
   }
 
   push(item: Queued): void {
-    this.#queue.push(item);
+    if (this.#first === undefined) this.#first = item;
+    else if (this.#rest === NONE) this.#rest = [item];
+    else this.#rest.push(item);
   }
 
   shift(): Queued | undefined {
-    const item = this.#queue[this.#head];
+    const item = this.#first;
     if (item === undefined) return undefined;
-    this.#head += 1;
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
+    this.#first = this.#rest[this.#head];
+    if (this.#first === undefined) {
+      this.#rest = NONE;
       this.#head = 0;
-    } else if (this.#head > 1_024 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
+      return item;
+    }
+    this.#head += 1;
+    if (this.#head > 1_024 && this.#head * 2 > this.#rest.length) {
+      this.#rest = this.#rest.slice(this.#head);
       this.#head = 0;
     }
     return item;
@@ -95,14 +127,13 @@ export class Mailbox {
   /** Puts messages back in front of all others, in their order. */
   unshift(items: readonly Queued[]): void {
     if (items.length === 0) return;
-    this.#queue = [...items, ...this.#queue.slice(this.#head)];
+    const waiting = this.#first === undefined ? [] : [this.#first, ...this.#rest.slice(this.#head)];
+    const [first, ...rest] = [...items, ...waiting];
+    this.#first = first;
+    this.#rest = rest;
     this.#head = 0;
   }
 }
 
-export interface DurableState {
-  readonly state: unknown;
-  readonly revision: Revision;
-  readonly position: Position;
-  readonly foldError: string | undefined;
-}
+/** Shared by all mailboxes that hold nothing; never pushed to. */
+const NONE: Queued[] = [];

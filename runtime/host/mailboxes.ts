@@ -1,6 +1,5 @@
 import type { EntityDefinition } from '../core/definition/erased.ts';
 import { plainSize } from '../core/plain.ts';
-import { type StreamName, streamOf } from '../core/record.ts';
 import type { HostContext } from './context.ts';
 import { passivateAfterMs } from './life.ts';
 import { Mailbox } from './mailbox.ts';
@@ -21,7 +20,9 @@ const LOOK = 16;
 export class Mailboxes {
   readonly #context: HostContext;
   readonly #passivate: (mailbox: Mailbox) => boolean;
-  readonly #all = new Map<StreamName, Mailbox>();
+  /** By definition and id: an id is at hand and hashed once, a stream's name would be made anew for every message. */
+  readonly #byType = new Map<EntityDefinition, Map<string, Mailbox>>();
+  #count = 0;
   #stateBytes = 0;
   #stopSweep: (() => void) | undefined;
 
@@ -33,7 +34,7 @@ export class Mailboxes {
   }
 
   get count(): number {
-    return this.#all.size;
+    return this.#count;
   }
 
   /** Estimated bytes of the states in memory. */
@@ -41,20 +42,26 @@ export class Mailboxes {
     return this.#stateBytes;
   }
 
-  find(stream: StreamName): Mailbox | undefined {
-    return this.#all.get(stream);
-  }
-
   /** The mailbox of an entity, made if it is not in memory. */
   get(definition: EntityDefinition, id: string): Mailbox {
-    const stream = streamOf(definition.type, id);
-    let mailbox = this.#all.get(stream);
+    const ofType = this.#ofType(definition);
+    let mailbox = ofType.get(id);
     if (mailbox === undefined) {
       mailbox = new Mailbox(definition, id);
       mailbox.lastUsedMs = this.#context.clock.now();
-      this.#all.set(stream, mailbox);
+      ofType.set(id, mailbox);
+      this.#count += 1;
     }
     return mailbox;
+  }
+
+  #ofType(definition: EntityDefinition): Map<string, Mailbox> {
+    let ofType = this.#byType.get(definition);
+    if (ofType === undefined) {
+      ofType = new Map();
+      this.#byType.set(definition, ofType);
+    }
+    return ofType;
   }
 
   /** A mailbox has nothing to do: measures it now and then, and evicts others (or, with a time of 0, itself) if there are too many. */
@@ -65,12 +72,12 @@ export class Mailboxes {
     }
     this.#measure(mailbox);
     const { maxEntitiesInMemory, maxEntityBytesInMemory } = this.#context.limits;
-    if (this.#all.size > maxEntitiesInMemory || this.#stateBytes > maxEntityBytesInMemory) this.#evict();
+    if (this.#count > maxEntitiesInMemory || this.#stateBytes > maxEntityBytesInMemory) this.#evict();
   }
 
   /** Everything in memory, for the drain. */
-  all(): IterableIterator<Mailbox> {
-    return this.#all.values();
+  *all(): Generator<Mailbox> {
+    for (const ofType of this.#byType.values()) yield* ofType.values();
   }
 
   stop(): void {
@@ -93,16 +100,21 @@ export class Mailboxes {
     mailbox.measuredAt = image.books.revision;
   }
 
+  /** Looks at a few mailboxes of each type, oldest first; those used since the last look go to the end of their line. */
   #evict(): void {
-    let looked = 0;
-    for (const [stream, mailbox] of this.#all) {
-      looked += 1;
-      if (looked > LOOK) return;
-      if (mailbox.recent) {
+    for (const ofType of this.#byType.values()) {
+      let looked = 0;
+      for (const [id, mailbox] of ofType) {
+        looked += 1;
+        if (looked > LOOK) break;
+        if (!mailbox.recent) {
+          if (this.#drop(mailbox)) return;
+          continue;
+        }
         mailbox.recent = false;
-        this.#all.delete(stream);
-        this.#all.set(stream, mailbox);
-      } else if (this.#drop(mailbox)) return;
+        ofType.delete(id);
+        ofType.set(id, mailbox);
+      }
     }
   }
 
@@ -110,14 +122,15 @@ export class Mailboxes {
     const { stateBytes } = mailbox;
     if (!this.#passivate(mailbox)) return false;
     this.#stateBytes -= stateBytes;
-    this.#all.delete(mailbox.stream);
+    this.#byType.get(mailbox.definition)?.delete(mailbox.id);
+    this.#count -= 1;
     return true;
   }
 
   #scheduleSweep(): void {
     this.#stopSweep = this.#context.clock.after(SWEEP_MS, () => {
       const now = this.#context.clock.now();
-      for (const mailbox of this.#all.values()) {
+      for (const mailbox of this.all()) {
         if (now - mailbox.lastUsedMs >= passivateAfterMs(mailbox, this.#context.limits.passivateAfterMs)) this.#drop(mailbox);
       }
       this.#scheduleSweep();

@@ -1,5 +1,8 @@
 import type { Answer } from '../core/answer.ts';
+import type { EntityDefinition } from '../core/definition/erased.ts';
 import { PerdureError } from '../core/errors.ts';
+import type { Image } from '../core/image.ts';
+import { streamOf } from '../core/record.ts';
 import type { HostContext } from './context.ts';
 import { readHeld } from './held.ts';
 import type { Life } from './life.ts';
@@ -26,17 +29,16 @@ export class Operations {
   async run(request: AdminRequest): Promise<EntityView> {
     const definition = this.#context.definitions.get(request.type);
     if (definition === undefined) throw new PerdureError('unknown-entity-type', `no entity of type '${request.type}' is registered`);
-    const mailbox = this.#mailboxes.get(definition, request.id);
     const { verb } = request;
     const answer =
       verb === 'pause' || verb === 'resume' || verb === 'forget'
-        ? await this.#operate(mailbox, request, verb)
-        : await this.#release(mailbox, request, verb);
+        ? await this.#operate(this.#mailboxes.get(definition, request.id), request, verb)
+        : await this.#release(definition, request, verb);
     const { by, why, type, id } = request;
     this.#context.log.info('operator', { verb, type, id, by, why, answer: answer.kind });
     if (answer.kind === 'failed') throw new PerdureError(answer.code, answer.message, answer.details);
-    const image = await this.#ready(mailbox);
-    if (verb === 'forget') await this.#context.store.forget(mailbox.stream, image.books.revision);
+    const image = await this.#image(definition, id);
+    if (verb === 'forget') await this.#context.store.forget(streamOf(type, id), image.books.revision);
     return viewOf(image);
   }
 
@@ -45,18 +47,21 @@ export class Operations {
   }
 
   /** `retry`, `skip` and `edit` concern the first held message; what is behind it follows by itself. */
-  async #release(mailbox: Mailbox, request: AdminRequest, verb: 'retry' | 'skip' | 'edit'): Promise<Answer> {
-    const { by, why, payload } = request;
-    const { books } = await this.#ready(mailbox);
-    if (books.parked === undefined) throw new PerdureError('not-parked', `${request.type}/${request.id} is not parked`);
-    const [held] = await readHeld(this.#context.store, mailbox.stream, books.heldFrom, 1);
-    if (held === undefined) throw new PerdureError('not-parked', `${request.type}/${request.id} holds nothing`);
+  async #release(definition: EntityDefinition, request: AdminRequest, verb: 'retry' | 'skip' | 'edit'): Promise<Answer> {
+    const { by, why, payload, type, id } = request;
+    const { books } = await this.#image(definition, id);
+    if (books.parked === undefined) throw new PerdureError('not-parked', `${type}/${id} is not parked`);
+    const [held] = await readHeld(this.#context.store, streamOf(type, id), books.heldFrom, 1);
+    if (held === undefined) throw new PerdureError('not-parked', `${type}/${id} holds nothing`);
+    const mailbox = this.#mailboxes.get(definition, id);
     return new Promise((done) => this.#life.enqueue(mailbox, { kind: 'release', verb, held, payload, by, why, done }));
   }
 
-  async #ready(mailbox: Mailbox) {
-    if (mailbox.phase !== 'ready') await new Promise<void>((resolve) => this.#life.whenReady(mailbox, true, resolve));
-    if (mailbox.image === undefined) throw new PerdureError('store-failed', `${mailbox.stream} could not be read`);
-    return mailbox.image;
+  /** Of the mailbox as it is now: one held over an await may have left memory, and another taken its place. */
+  async #image(definition: EntityDefinition, id: string): Promise<Image> {
+    const mailbox = this.#mailboxes.get(definition, id);
+    const image = await this.#life.imageOf(mailbox);
+    if (image === undefined) throw new PerdureError('store-failed', `${mailbox.stream} could not be read`);
+    return image;
   }
 }

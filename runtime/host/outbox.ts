@@ -10,6 +10,7 @@ import type { Delivery } from './delivery.ts';
 
 const SAVE_MS = 1_000;
 const WATERMARK = 'outbox';
+const SENT = journalType('SignalSent');
 
 /**
  * The outbox: carries out the sends that turns recorded, by following the log.
@@ -24,8 +25,8 @@ export class Outbox {
   readonly #context: HostContext;
   readonly #deliver: (delivery: Delivery) => void;
   readonly #deadLetters: DeadLetters;
-  /** Places of sends on their way, in log order, and those of them that are done. */
-  #inFlight: { readonly position: Position; done: boolean }[] = [];
+  /** Sends on their way, in log order: the position of the turn that holds each, because a subscription cannot start inside one; and whether it is done. */
+  #inFlight: { readonly turn: Position; done: boolean }[] = [];
   #scanned: Position = 0;
   #saved: Position = 0;
   #resume: (() => void) | undefined;
@@ -74,16 +75,15 @@ export class Outbox {
   }
 
   #scan(turn: StoredTurn): void {
-    const sent = journalType('SignalSent');
     for (let index = 0; index < turn.records.length; index += 1) {
       const record = turn.records[index];
-      if (record === undefined || record.type !== sent) continue;
+      if (record === undefined || record.type !== SENT) continue;
       const sender = addressOf(turn.stream);
       if (sender === undefined) continue;
       const { storeId, partitions } = this.#context.store;
       const source = `${storeId}/${sender.type}/${homePartition(sender.id, partitions)}`;
       const position = turn.position + index;
-      const place = { position, done: false };
+      const place = { turn: turn.position, done: false };
       this.#inFlight.push(place);
       this.#context.counters.sends += 1;
       const { correlation, baggage, traceparent } = record.meta;
@@ -148,7 +148,7 @@ export class Outbox {
 
   async #save(): Promise<void> {
     const open = this.#inFlight.find((place) => !place.done);
-    const watermark = open === undefined ? this.#scanned : open.position;
+    const watermark = open === undefined ? this.#scanned : open.turn;
     if (watermark <= this.#saved) return;
     await this.#context.store.putValue(WATERMARK, new TextEncoder().encode(String(watermark)));
     this.#saved = watermark;

@@ -35,19 +35,20 @@ export class Reads {
     const { name, input, strong } = request;
     if (mailbox === undefined) done(failed('unknown-entity-type', `no entity of type '${request.type}' is registered`));
     else if (strong) this.#life.enqueue(mailbox, { kind: 'query', name, input, done });
-    else if (mailbox.durable !== undefined) done(this.#evaluate(mailbox, name, input));
+    else if (mailbox.image !== undefined) done(this.#evaluate(mailbox, name, input));
     else this.#life.whenReady(mailbox, true, () => done(this.#evaluate(mailbox, name, input)));
   }
 
   async view(type: string, id: string, options: { readonly strong: boolean }): Promise<EntityView> {
     const mailbox = this.#known(type, id);
-    if (options.strong) {
-      const answer = await new Promise<Answer>((done) =>
-        this.#life.enqueue(mailbox, { kind: 'query', name: undefined, input: undefined, done }),
-      );
-      if (answer.kind === 'failed' && answer.code !== 'parked') throw new PerdureError(answer.code, answer.message);
-    }
-    return viewOf(await this.#image(mailbox));
+    if (!options.strong) return viewOf(await this.#image(mailbox));
+    // Looked at while the answer is given: a moment later the entity may have left memory.
+    const { answer, image } = await new Promise<{ answer: Answer; image: Image | undefined }>((resolve) => {
+      const done = (given: Answer) => resolve({ answer: given, image: mailbox.image });
+      this.#life.enqueue(mailbox, { kind: 'query', name: undefined, input: undefined, done });
+    });
+    if (answer.kind === 'failed' && answer.code !== 'parked') throw new PerdureError(answer.code, answer.message);
+    return viewOf(known(mailbox, image));
   }
 
   async history(type: string, id: string, from: Revision, limit: number): Promise<HistoryPage> {
@@ -99,11 +100,13 @@ export class Reads {
   }
 
   #evaluate(mailbox: Mailbox, name: string, input: unknown): Answer {
-    const { durable } = mailbox;
-    if (durable === undefined) return failed('store-failed', `${mailbox.stream} could not be read`);
-    if (durable.foldError !== undefined) return failed('parked', durable.foldError);
+    const { image, definition, durableState: state, durableRevision: revision, durablePosition: position } = mailbox;
+    if (image === undefined) return failed('store-failed', `${mailbox.stream} could not be read`);
+    if (image.foldError !== undefined) return failed('parked', image.foldError);
     const { guard, clock } = this.#context;
-    return guard.run(clock.now(), `${mailbox.stream}@${durable.revision}`, () => evaluateQuery(mailbox.definition, name, input, durable));
+    return guard.run(clock.now(), `${mailbox.stream}@${revision}`, () =>
+      evaluateQuery(definition, name, input, { state, revision, position }),
+    );
   }
 
   #mailbox(type: string, id: string): Mailbox | undefined {
@@ -119,14 +122,16 @@ export class Reads {
 
   /** The image once it is durable. Rejects `not-found`, `forgotten`, `store-failed`. */
   async #image(mailbox: Mailbox): Promise<Image> {
-    if (mailbox.phase !== 'ready') await new Promise<void>((resolve) => this.#life.whenReady(mailbox, true, resolve));
-    const { image } = mailbox;
-    const { type } = mailbox.definition;
-    if (image === undefined) throw new PerdureError('store-failed', `${mailbox.stream} could not be read`);
-    if (image.books.revision < 0) throw notFound(type, mailbox.id);
-    if (image.books.forgotten) throw new PerdureError('forgotten', `${type}/${mailbox.id} was forgotten`);
-    return image;
+    return known(mailbox, await this.#life.imageOf(mailbox));
   }
+}
+
+function known(mailbox: Mailbox, image: Image | undefined): Image {
+  const { type } = mailbox.definition;
+  if (image === undefined) throw new PerdureError('store-failed', `${mailbox.stream} could not be read`);
+  if (image.books.revision < 0) throw notFound(type, mailbox.id);
+  if (image.books.forgotten) throw new PerdureError('forgotten', `${type}/${mailbox.id} was forgotten`);
+  return image;
 }
 
 function notFound(type: string, id: string): PerdureError {

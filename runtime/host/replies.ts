@@ -12,7 +12,7 @@ import type { Flight, Mailbox, Queued } from './mailbox.ts';
  *
  * Invariants:
  * A1. Every queued message is answered exactly once, unless its caller withdrew.
- * A2. An answer names a position that covers every record of its message.
+ * A2. An answer names a position that covers every record of its message, and of those before it in its turn: it was decided on what they left.
  */
 export class Replies {
   readonly #context: HostContext;
@@ -37,7 +37,7 @@ export class Replies {
 
   /** Answers a batch whose turn is durable at `position` (undefined: it appended nothing). */
   settle(mailbox: Mailbox, flight: Flight, position: number | undefined): void {
-    const { batch, result, commit } = flight;
+    const { batch, result } = flight;
     let before = 0;
     for (let i = 0; i < batch.length; i += 1) {
       const item = batch[i];
@@ -46,16 +46,9 @@ export class Replies {
       if (item === undefined || decision === undefined) continue;
       this.#count(decision);
       if (decision.kind === 'known') void this.#answerKnown(mailbox, item, decision.revision);
-      else if (decision.kind === 'done' && position !== undefined && upTo > before) {
-        const { result: value, repeated } = decision;
-        this.answer(item, {
-          kind: 'done',
-          result: value,
-          repeated,
-          revision: commit.expectedRevision + upTo,
-          position: position + upTo - 1,
-        });
-      } else this.answer(item, decision);
+      else if (decision.kind === 'failed' || position === undefined || upTo === 0) this.answer(item, decision);
+      else if (decision.kind === 'rejected') this.answer(item, { ...decision, position: position + upTo - 1 });
+      else this.answer(item, { ...decision, revision: flight.expectedRevision + upTo, position: position + upTo - 1 });
       before = upTo;
     }
   }

@@ -4,13 +4,12 @@ import type { Commit } from '../core/record.ts';
 import { nextDelayMs, type RetryPolicy } from '../core/retry.ts';
 import type { AppendOutcome } from '../ports/event-store.ts';
 import type { HostContext } from './context.ts';
-import type { Flight, Mailbox, Queued } from './mailbox.ts';
+import { Flight, type Mailbox, type Queued } from './mailbox.ts';
 import type { Replies } from './replies.ts';
 import { returned } from './tick.ts';
 
 /** What settlement needs of the life of mailboxes. */
 export interface Transitions {
-  find(stream: string): Mailbox | undefined;
   /** The image is durable: go on. */
   ready(mailbox: Mailbox): void;
   /** The image is not to be believed: throw it away, and go on with what waits after `delayMs`. */
@@ -42,24 +41,26 @@ export class Settlement {
 
   /** Takes the outcome of an append. */
   settled(commit: Commit, outcome: AppendOutcome): void {
-    const mailbox = this.#transitions.find(commit.stream);
-    const flight = mailbox?.flight;
+    invariant(commit instanceof Flight, 'the store answers with the commit that it was given');
+    const { mailbox } = commit;
     // A late answer to an append that was given up: whoever cares has read the stream since.
-    if (mailbox === undefined || flight === undefined || flight.commit !== commit) return;
+    if (mailbox.flight !== commit) return;
     switch (outcome.kind) {
       case 'committed':
-        this.#committed(mailbox, flight, outcome.position);
+        this.#committed(mailbox, commit, outcome.position);
         return;
       case 'conflict':
         this.#context.counters.conflicts += 1;
         this.#context.log.warn('conflict', { stream: commit.stream, expected: commit.expectedRevision, head: outcome.head });
-        this.#again(mailbox, flight);
+        this.#again(mailbox, commit);
         return;
       case 'refused':
-        this.#refused(mailbox, flight, outcome.code, outcome.message);
+        // After an unknown outcome only the first sending's fate counts, and this is not it (Z2).
+        if (flight.resends > 0) this.#unknown(mailbox, commit, outcome.message);
+        else this.#refused(mailbox, commit, outcome.code, outcome.message);
         return;
       case 'unknown':
-        this.#unknown(mailbox, flight, outcome.message);
+        this.#unknown(mailbox, commit, outcome.message);
         return;
     }
   }
@@ -69,7 +70,7 @@ export class Settlement {
     this.#context.store.headRevision(mailbox.stream).then(
       (head) => {
         if (mailbox.flight !== flight) return;
-        if (head === flight.commit.expectedRevision) {
+        if (head === flight.expectedRevision) {
           mailbox.flight = undefined;
           this.#replies.settle(mailbox, flight, undefined);
           this.#transitions.ready(mailbox);
@@ -89,8 +90,8 @@ export class Settlement {
     const { image } = mailbox;
     invariant(image !== undefined, `${mailbox.stream} committed without an image`);
     const { counters } = this.#context;
-    counters.records += flight.commit.records.length;
-    image.position = position + flight.commit.records.length - 1;
+    counters.records += flight.records.length;
+    image.position = position + flight.records.length - 1;
     mailbox.flight = undefined;
     this.#replies.settle(mailbox, flight, position);
     this.#transitions.ready(mailbox);
@@ -116,10 +117,12 @@ export class Settlement {
     this.#transitions.discard(mailbox, nextDelayMs(RESEND, 5, this.#context.entropy.random()) ?? RESEND.maxMs);
   }
 
-  /** Fails what has a caller; keeps what has a source (D3), in order. */
+  /** Fails what has a caller; keeps what has a source (D3) and what the host itself goes on with (firings, held messages: they are released in order), in order. */
   #tell(mailbox: Mailbox, flight: Flight, code: ErrorCode, message: string): void {
     const stays = (item: Queued) =>
-      item.kind === 'timer' || (item.kind === 'signal' && item.mark !== undefined && code !== 'turn-too-large');
+      item.kind === 'timer' ||
+      (item.kind === 'release' && item.verb === 'drain') ||
+      (item.kind === 'signal' && item.mark !== undefined && code !== 'turn-too-large');
     const kept = flight.batch.filter(stays);
     for (const item of flight.batch) if (!stays(item)) this.#replies.answer(item, failed(code, message));
     this.#giveBack(mailbox, kept);
@@ -138,7 +141,7 @@ export class Settlement {
       return;
     }
     clock.after(nextDelayMs(RESEND, flight.resends, entropy.random()) ?? RESEND.maxMs, () => {
-      if (mailbox.flight === flight) store.append([flight.commit], (commit, outcome) => this.settled(commit, outcome));
+      if (mailbox.flight === flight) store.append([flight], (commit, outcome) => this.settled(commit, outcome));
     });
   }
 }

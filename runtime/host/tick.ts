@@ -1,10 +1,11 @@
 import { PerdureError } from '../core/errors.ts';
+import type { Image } from '../core/image.ts';
 import type { Commit } from '../core/record.ts';
 import type { Input } from '../core/turn/input.ts';
 import { runTurn, turnTime } from '../core/turn/run-turn.ts';
 import type { AppendOutcome } from '../ports/event-store.ts';
 import type { HostContext } from './context.ts';
-import type { Flight, Mailbox, Queued } from './mailbox.ts';
+import { Flight, type Mailbox, type Queued } from './mailbox.ts';
 
 /**
  * The tick: starts the turns of all mailboxes that have work, and hands their appends to the store in one call.
@@ -81,21 +82,21 @@ export class Tick {
     const now = clock.now();
     const time = turnTime(image, now);
     const turnId = entropy.turnId();
-    const env = { nowMs: time, turnId, freeze, maxTurnBytes: limits.maxTurnBytes, onDefect: this.#defect(mailbox) };
+    const env = { nowMs: time, turnId, freeze, maxTurnBytes: limits.maxTurnBytes, onDefect: this.#onDefect };
     const result = guard.run(time, turnId, () => runTurn(image, batch, env));
     const taken = result.decisions.length;
     if (taken < batch.length) {
-      for (const item of batch.slice(taken)) returned(mailbox, item);
-      mailbox.unshift(batch.slice(taken));
+      const left = batch.splice(taken);
+      for (const item of left) returned(mailbox, item);
+      mailbox.unshift(left);
     }
-    const commit = { stream: mailbox.stream, expectedRevision, turnId, time, records: result.records };
-    const flight = { commit, batch: batch.slice(0, taken), result, sinceMs: now, resends: 0 };
+    const flight = new Flight(mailbox, { expectedRevision, turnId, time }, batch, result, now);
     mailbox.flight = flight;
     mailbox.phase = 'committing';
     mailbox.recent = true;
     mailbox.lastUsedMs = now;
     this.#context.counters.turns += 1;
-    if (result.records.length > 0) commits.push(commit);
+    if (result.records.length > 0) commits.push(flight);
     else this.#confirm(mailbox, flight);
     return taken;
   }
@@ -115,13 +116,11 @@ export class Tick {
     return batch;
   }
 
-  #defect(mailbox: Mailbox) {
-    return (error: unknown, input: Input): void => {
-      this.#context.counters.defects += 1;
-      const name = input.kind === 'signal' ? input.name : input.kind;
-      this.#context.log.error('defect', { stream: mailbox.stream, kind: input.kind, name, error });
-    };
-  }
+  readonly #onDefect = (error: unknown, input: Input, image: Image): void => {
+    this.#context.counters.defects += 1;
+    const name = input.kind === 'signal' ? input.name : input.kind;
+    this.#context.log.error('defect', { type: image.definition.type, id: image.id, kind: input.kind, name, error });
+  };
 }
 
 /** A message goes back to the mailbox as if it had not been taken. */
