@@ -1,7 +1,6 @@
-import type { Answer } from '../../../runtime/core/answer.ts';
-import type { Delivery } from '../../../runtime/host/delivery.ts';
 import type { HostSurface } from '../../../runtime/host/surface.ts';
 import { closedLoop, type Load, type Sink, touchAll } from '../lib/closed-loop.ts';
+import { delivery } from '../lib/host-sink.ts';
 import { startBareNode } from '../lib/node.ts';
 import { serveAsPeer } from '../lib/peer.ts';
 import { decoded, ledger, payloads, zodLedger } from './work.ts';
@@ -11,7 +10,6 @@ class HostSink implements Sink {
   done: (slot: number) => void = () => undefined;
   readonly #host: HostSurface;
   readonly #type: string;
-  #sent = 0;
 
   constructor(host: HostSurface, type: string) {
     this.#host = host;
@@ -19,28 +17,8 @@ class HostSink implements Sink {
   }
 
   submit(key: number, bytes: Buffer, slot: number): void {
-    this.#sent += 1;
-    const delivery: Delivery = {
-      kind: 'signal',
-      type: this.#type,
-      id: `${key}`,
-      name: 'book',
-      payload: decoded(bytes),
-      wants: 'durability',
-      signalId: `s${this.#sent}`,
-      idChosen: false,
-      mark: undefined,
-      context: undefined,
-      bytes: bytes.length,
-      state: 'waiting',
-      done: (answer) => this.#answered(answer, slot),
-    };
-    this.#host.deliver(delivery);
-  }
-
-  #answered(answer: Answer, slot: number): void {
-    if (answer.kind !== 'done') throw new Error(`answered ${JSON.stringify(answer)}`);
-    this.done(slot);
+    const to = { type: this.#type, id: String(key), name: 'book' };
+    this.#host.deliver(delivery(to, decoded(bytes), bytes.length, () => this.done(slot)));
   }
 }
 
