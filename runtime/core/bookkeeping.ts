@@ -29,13 +29,18 @@ export class Bookkeeping {
   heldFrom: Revision = 0;
   /** An operator's correction of the first held message, until it is released or skipped. */
   heldEdit: { readonly payload: unknown } | undefined;
-  readonly marks = new Map<string, { position: number; index: number }>();
+  #marks: Map<string, { position: number; index: number }> | undefined;
   readonly window = new IdWindow();
   readonly timers = new ArmedTimers();
 
   /** Does user code have to wait (B3)? */
   get holding(): boolean {
     return this.parked !== undefined || this.paused !== undefined || this.heldCount > 0;
+  }
+
+  /** The mark of every source. */
+  get marks(): ReadonlyMap<string, { readonly position: number; readonly index: number }> {
+    return this.#marks ?? NO_MARKS;
   }
 
   /** When the entity next owes something, undefined if nothing: its earliest timer, or at once if held messages can be released. Milliseconds since 1970. */
@@ -46,13 +51,15 @@ export class Bookkeeping {
 
   /** Was a message of this source and place handled before (B2)? */
   handled(mark: SourceMark): boolean {
-    const known = this.marks.get(mark.source);
+    const known = this.#marks?.get(mark.source);
     return known !== undefined && (mark.position < known.position || (mark.position === known.position && mark.index <= known.index));
   }
 
   /** Moves the mark of a source forward. */
   note(mark: SourceMark): void {
-    if (!this.handled(mark)) this.marks.set(mark.source, { position: mark.position, index: mark.index });
+    if (this.handled(mark)) return;
+    this.#marks ??= new Map();
+    this.#marks.set(mark.source, { position: mark.position, index: mark.index });
   }
 
   /** Folds the next record of the stream. `timeMs` is the time of its turn. */
@@ -78,6 +85,8 @@ export class Bookkeeping {
     this.timers.apply(change);
   }
 }
+
+const NO_MARKS: ReadonlyMap<string, { readonly position: number; readonly index: number }> = new Map();
 
 export interface ParkedState {
   readonly reason: JournalData['Parked']['reason'];

@@ -16,26 +16,31 @@ export interface ArmedTimer {
  * M2. `earliest` is the armed timer with the smallest (dueAt, arming).
  */
 export class ArmedTimers {
-  readonly #armed = new Map<string, ArmedTimer>();
+  /** Made with the first timer: most entities in memory have none. */
+  #armed: Map<string, ArmedTimer> | undefined;
   /** Binary heap by (dueAt, arming) with void entries left in until they come up. */
-  #heap: ArmedTimer[] = [];
+  #heap: ArmedTimer[] = NONE;
 
   get size(): number {
-    return this.#armed.size;
+    return this.#armed?.size ?? 0;
   }
 
   get(timer: string, key: string): ArmedTimer | undefined {
-    return this.#armed.get(slot(timer, key));
+    return this.#armed?.get(slot(timer, key));
   }
 
   /** Applies a recorded change. */
   apply(change: TimerChange): void {
     if (change.dueAt === null) {
-      this.#armed.delete(slot(change.timer, change.key));
+      this.#armed?.delete(slot(change.timer, change.key));
       return;
     }
     const { timer, key, dueAt, arming } = change;
     const armed = { timer, key, dueAt, arming };
+    if (this.#armed === undefined) {
+      this.#armed = new Map();
+      this.#heap = [];
+    }
     this.#armed.set(slot(timer, key), armed);
     if (this.#heap.length > 16 && this.#heap.length > 2 * this.#armed.size) this.#rebuild();
     else this.#push(armed);
@@ -61,12 +66,12 @@ export class ArmedTimers {
 
   /** All armed timers, soonest first. */
   all(): readonly ArmedTimer[] {
-    return [...this.#armed.values()].sort((a, b) => a.dueAt - b.dueAt || a.arming - b.arming);
+    return [...(this.#armed?.values() ?? [])].sort((a, b) => a.dueAt - b.dueAt || a.arming - b.arming);
   }
 
   clear(): void {
-    this.#armed.clear();
-    this.#heap = [];
+    this.#armed = undefined;
+    this.#heap = NONE;
   }
 
   #rebuild(): void {
@@ -116,3 +121,5 @@ function before(a: ArmedTimer, b: ArmedTimer): boolean {
 function slot(timer: string, key: string): string {
   return key === '' ? timer : `${timer}\u0000${key}`;
 }
+
+const NONE: ArmedTimer[] = [];

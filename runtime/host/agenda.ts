@@ -50,7 +50,6 @@ export class Agenda {
   #subscription: Subscription | undefined;
   #cancel: (() => void) | undefined;
   #stopped = false;
-  #flushing: Promise<void> = Promise.resolve();
 
   constructor(context: HostContext, rows: ReadStore, wakes: Wakes) {
     this.#context = context;

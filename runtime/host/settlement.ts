@@ -56,7 +56,7 @@ export class Settlement {
         return;
       case 'refused':
         // After an unknown outcome only the first sending's fate counts, and this is not it (Z2).
-        if (flight.resends > 0) this.#unknown(mailbox, commit, outcome.message);
+        if (commit.resends > 0) this.#unknown(mailbox, commit, outcome.message);
         else this.#refused(mailbox, commit, outcome.code, outcome.message);
         return;
       case 'unknown':

@@ -3,11 +3,13 @@ import type { Address, Duration, Meta, SignalMessage } from '../definition/types
 import { dueAt } from '../duration.ts';
 import { PerdureError } from '../errors.ts';
 import { newestVersion } from '../fold.ts';
+import type { Image } from '../image.ts';
 import { journal } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import { plainSize, wellFormed } from '../plain.ts';
 import { type Random, randomFrom, uuidFrom } from '../random.ts';
 import { ENTITY_TYPE, type NewRecord, type RecordMeta, type TimerChange } from '../record.ts';
+import type { TurnEnv } from './step.ts';
 
 /**
  * What a handler is given: it collects what user code asks for (the consequences of one segment) and shows it the state so far.
@@ -18,20 +20,11 @@ import { ENTITY_TYPE, type NewRecord, type RecordMeta, type TimerChange } from '
  * C3. An error raised by the context itself (a payload that is not plain, a reducer that threw) is a defect even if user code catches it.
  */
 export interface SegmentStart {
-  readonly definition: EntityDefinition;
-  readonly id: string;
-  readonly state: unknown;
-  readonly nowMs: number;
-  /** Differs for every message of every commit attempt. */
-  readonly seed: string;
   /** Metadata of every record of the message. */
   readonly meta: RecordMeta;
   readonly signalId: string;
-  /** Number of the last arming given out. */
-  readonly armings: number;
-  readonly timersArmed: number;
-  readonly armed: (timer: string, key: string) => boolean;
-  readonly freeze: (value: unknown) => unknown;
+  /** Place of the message in its turn: with the turn's id it seeds the randomness. */
+  readonly index: number;
 }
 
 export class TurnContext {
@@ -51,17 +44,21 @@ export class TurnContext {
   #armings: number;
   /** Timers that will be armed after this segment. */
   #armed: number;
+  readonly #image: Image;
   readonly #start: SegmentStart;
+  readonly #env: TurnEnv;
 
-  constructor(start: SegmentStart) {
+  constructor(image: Image, start: SegmentStart, env: TurnEnv) {
+    this.#image = image;
     this.#start = start;
-    this.#state = start.state;
-    this.#armings = start.armings;
-    this.#armed = start.timersArmed;
+    this.#env = env;
+    this.#state = image.state;
+    this.#armings = image.books.armings;
+    this.#armed = image.books.timers.size;
   }
 
   get id(): string {
-    return this.#start.id;
+    return this.#image.id;
   }
 
   get meta(): Meta {
@@ -80,18 +77,18 @@ export class TurnContext {
   }
 
   get emit(): object {
-    this.#emit ??= surfaceOf(this.#start.definition).emitFor(this);
+    this.#emit ??= surfaceOf(this.#image.definition).emitFor(this);
     return this.#emit;
   }
 
   get timers(): object {
-    this.#timers ??= surfaceOf(this.#start.definition).timersFor(this);
+    this.#timers ??= surfaceOf(this.#image.definition).timersFor(this);
     return this.#timers;
   }
 
   now(): number {
     this.#used();
-    return this.#start.nowMs;
+    return this.#env.nowMs;
   }
 
   random(): number {
@@ -106,14 +103,14 @@ export class TurnContext {
     this.#guarded(() => {
       const { type, id, name, payload } = checkedAddress(message);
       const size = plainSize(payload, `payload of ${type}.${name}`) + type.length + id.length + name.length + 64;
-      this.#add(journal('SignalSent', { type, id, name, payload: this.#start.freeze(payload) }, this.#start.meta), size);
+      this.#add(journal('SignalSent', { type, id, name, payload: this.#env.freeze(payload) }, this.#start.meta), size);
     });
   }
 
   cancel(signal: string): void {
     this.#guarded(() => {
-      if (this.#start.definition.declarations.get(signal)?.kind !== 'signal') {
-        throw new PerdureError('unknown-signal', `${this.#start.definition.type} declares no signal '${signal}' that could be cancelled`);
+      if (this.#image.definition.declarations.get(signal)?.kind !== 'signal') {
+        throw new PerdureError('unknown-signal', `${this.#image.definition.type} declares no signal '${signal}' that could be cancelled`);
       }
     });
   }
@@ -125,15 +122,20 @@ export class TurnContext {
 
   /** What `emit.X(payload)` does: reduces at once, so that `state()` shows it. */
   emitEvent(type: string, reducer: Reducer, version: number, payload: unknown): void {
-    this.#guarded(() => {
+    this.#used();
+    // Written out rather than through #guarded: every event comes this way.
+    try {
       const data = payload === undefined ? null : payload;
       const size = plainSize(data, type) + type.length + EVENT_OVERHEAD;
-      this.#start.freeze(data);
-      this.#state = this.#start.freeze(reducer(this.#state, data));
+      this.#env.freeze(data);
+      this.#state = this.#env.freeze(reducer(this.#state, data));
       const meta = version === 1 ? this.#start.meta : { ...this.#start.meta, version };
       this.lastEvent = this.records.length;
       this.#add({ type, data, meta }, size);
-    });
+    } catch (error) {
+      this.poison ??= error;
+      throw error;
+    }
   }
 
   /** What `timers.x.set` and `timers.x.clear` do. `due` undefined clears. */
@@ -147,7 +149,7 @@ export class TurnContext {
       }
       const slot = `${timer}/${key}`;
       this.#changes ??= new Map();
-      const stored = this.#start.armed(timer, key);
+      const stored = this.#image.books.timers.get(timer, key) !== undefined;
       const earlier = this.#changes.get(slot);
       const before = earlier === undefined ? stored : earlier.dueAt !== null;
       if (due === undefined) {
@@ -157,9 +159,9 @@ export class TurnContext {
         return;
       }
       if (!before && this.#armed >= LIMITS.maxTimersPerEntity) {
-        throw new PerdureError('too-many-timers', `${this.#start.definition.type}/${this.id} has ${this.#armed} armed timers`);
+        throw new PerdureError('too-many-timers', `${this.#image.definition.type}/${this.id} has ${this.#armed} armed timers`);
       }
-      const at = dueAt(this.#start.nowMs, due);
+      const at = dueAt(this.#env.nowMs, due);
       this.#armings += 1;
       this.#changes.delete(slot);
       this.#changes.set(slot, { timer, key, dueAt: at, arming: this.#armings });
@@ -174,7 +176,7 @@ export class TurnContext {
 
   #generator(): Random {
     this.#used();
-    this.#random ??= randomFrom(this.#start.seed);
+    this.#random ??= randomFrom(`${this.#env.turnId}/${this.#start.index}`);
     return this.#random;
   }
 

@@ -59,7 +59,7 @@ export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): T
       if (bytes > 0) break;
       step = tooLarge(image, input, step, env);
     }
-    if (step.defect !== undefined) env.onDefect?.(step.defect, input);
+    if (step.defect !== undefined) env.onDefect?.(step.defect, input, image);
     bytes += step.bytes;
     adopt(image, step, records, env);
     decisions.push(step.decision);

@@ -5,10 +5,10 @@ import type { Image } from '../image.ts';
 import { journal, timerRecord } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import { plainSize } from '../plain.ts';
-import type { NewRecord, RecordMeta } from '../record.ts';
+import type { NewRecord } from '../record.ts';
 import { isRejection, type Rejection } from '../rejection.ts';
 import { type Issue, isPromise, validate } from '../schema.ts';
-import { TurnContext } from './context.ts';
+import { type SegmentStart, TurnContext } from './context.ts';
 import { metaSize } from './facts.ts';
 import type { TurnEnv } from './step.ts';
 
@@ -32,34 +32,17 @@ export type SegmentOutcome =
   | { readonly kind: 'invalid'; readonly issues: readonly Issue[] }
   | { readonly kind: 'defect'; readonly code: ErrorCode; readonly error: unknown };
 
-export interface SegmentRequest {
+export interface SegmentRequest extends SegmentStart {
   readonly handler: PlainHandler;
   /** Undefined for timers, whose argument is their key. */
   readonly declaration: MessageDeclaration | undefined;
   readonly payload: unknown;
-  readonly meta: RecordMeta;
-  readonly signalId: string;
-  /** Makes the seed differ within a turn. */
-  readonly index: number;
   readonly wantsResult: boolean;
 }
 
 /** Runs one segment of a plain handler on an image; changes nothing of the image. Never throws on account of user code. */
 export function runSegment(image: Image, request: SegmentRequest, env: TurnEnv): SegmentOutcome {
-  const { definition, books } = image;
-  const context = new TurnContext({
-    definition,
-    id: image.id,
-    state: image.state,
-    nowMs: env.nowMs,
-    seed: `${env.turnId}/${request.index}`,
-    meta: request.meta,
-    signalId: request.signalId,
-    armings: books.armings,
-    timersArmed: books.timers.size,
-    armed: (timer, key) => books.timers.get(timer, key) !== undefined,
-    freeze: env.freeze,
-  });
+  const context = new TurnContext(image, request, env);
   try {
     const checked =
       request.declaration === undefined
@@ -69,7 +52,9 @@ export function runSegment(image: Image, request: SegmentRequest, env: TurnEnv):
     const returned = request.handler(context, env.freeze(checked.value));
     if (context.poison !== undefined) throw context.poison;
     const result = resultOf(request, returned);
-    return { kind: 'completed', ...consequences(context, request, result), state: context.state(), result };
+    const state = context.state();
+    const bytes = addConsequences(context, request, result);
+    return { kind: 'completed', records: context.records, state, bytes, result };
   } catch (error) {
     if (isRejection(error) && context.poison === undefined) return { kind: 'rejected', rejection: error };
     const defect = context.poison ?? error;
@@ -106,8 +91,8 @@ function resultOf(request: SegmentRequest, returned: unknown): unknown {
   return checked.value === undefined ? null : checked.value;
 }
 
-/** The records of a completed segment: what the context collected, with timers (N2) and the result (N3) in their places. */
-function consequences(context: TurnContext, request: SegmentRequest, result: unknown): { records: readonly NewRecord[]; bytes: number } {
+/** Completes the records that the context collected, with timers (N2) and the result (N3) in their places. Returns their estimated bytes. */
+function addConsequences(context: TurnContext, request: SegmentRequest, result: unknown): number {
   const { records, lastEvent, timerChanges: timers } = context;
   const { meta } = request;
   const keepsId = meta.signal !== undefined;
@@ -136,7 +121,7 @@ function consequences(context: TurnContext, request: SegmentRequest, result: unk
     else if (records.length === 0) records.push(journal('SignalIgnored', {}, meta));
     bytes += resultBytes + 64;
   }
-  return { records, bytes: bytes + records.length * metaSize(meta) };
+  return bytes + records.length * metaSize(meta);
 }
 
 /** The answer to a rejected message. */

@@ -12,7 +12,7 @@ export interface TurnEnv {
   /** deepFreeze in development and tests, identity in production. */
   readonly freeze: (value: unknown) => unknown;
   /** Called with what user code threw when it was not a rejection. */
-  readonly onDefect?: (error: unknown, input: Input) => void;
+  readonly onDefect?: (error: unknown, input: Input, image: Image) => void;
   /** Estimated bytes that one append may hold. */
   readonly maxTurnBytes: number;
 }
