@@ -15,11 +15,11 @@ const jsonSchema = (schema: unknown, io: 'input' | 'output') => z.toJSONSchema(s
 describe('the program of npm start', () => {
   it('has each entity and projection once', () => {
     expect(definitions.map(({ type }) => type)).toEqual(['cart', 'account', 'inventory']);
-    expect(program.projections.map((one) => projectionOf(one).name)).toEqual(['carts', 'accounts', 'statements', 'stock']);
+    expect((program.projections ?? []).map((one) => projectionOf(one).name)).toEqual(['carts', 'accounts', 'statements', 'stock']);
   });
 
   it('builds projections from its own entities only', () => {
-    const sources = program.projections.flatMap((one) => projectionOf(one).sources.map(({ entity }) => entity));
+    const sources = (program.projections ?? []).flatMap((one) => projectionOf(one).sources.map(({ entity }) => entity));
     expect(sources.filter((entity) => !definitions.includes(entity))).toEqual([]);
   });
 
