@@ -66,6 +66,8 @@ export class Mailbox {
   durablePosition: Position = -1;
   /** In the tick's list of mailboxes with work. */
   listed = false;
+  /** Its place among the mailboxes in memory. */
+  place = 0;
   /** Used since the passivation sweep last came by, and when. */
   recent = true;
   lastUsedMs = 0;

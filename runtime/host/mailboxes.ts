@@ -22,7 +22,9 @@ export class Mailboxes {
   readonly #passivate: (mailbox: Mailbox) => boolean;
   /** By definition and id: an id is at hand and hashed once, a stream's name would be made anew for every message. */
   readonly #byType = new Map<EntityDefinition, Map<string, Mailbox>>();
-  #count = 0;
+  /** All mailboxes in no order, and where the next look begins: a clock with a second chance. */
+  readonly #ring: Mailbox[] = [];
+  #hand = 0;
   #stateBytes = 0;
   #stopSweep: (() => void) | undefined;
 
@@ -34,7 +36,7 @@ export class Mailboxes {
   }
 
   get count(): number {
-    return this.#count;
+    return this.#ring.length;
   }
 
   /** Estimated bytes of the states in memory. */
@@ -50,7 +52,7 @@ export class Mailboxes {
       mailbox = new Mailbox(definition, id);
       mailbox.lastUsedMs = this.#context.clock.now();
       ofType.set(id, mailbox);
-      this.#count += 1;
+      mailbox.place = this.#ring.push(mailbox) - 1;
     }
     return mailbox;
   }
@@ -72,12 +74,12 @@ export class Mailboxes {
     }
     this.#measure(mailbox);
     const { maxEntitiesInMemory, maxEntityBytesInMemory } = this.#context.limits;
-    if (this.#count > maxEntitiesInMemory || this.#stateBytes > maxEntityBytesInMemory) this.#evict();
+    if (this.#ring.length > maxEntitiesInMemory || this.#stateBytes > maxEntityBytesInMemory) this.#evict();
   }
 
   /** Everything in memory, for the drain. */
-  *all(): Generator<Mailbox> {
-    for (const ofType of this.#byType.values()) yield* ofType.values();
+  all(): readonly Mailbox[] {
+    return this.#ring;
   }
 
   stop(): void {
@@ -100,21 +102,15 @@ export class Mailboxes {
     mailbox.measuredAt = image.books.revision;
   }
 
-  /** Looks at a few mailboxes of each type, oldest first; those used since the last look go to the end of their line. */
+  /** Looks at a few mailboxes; those used since the last look are passed over once. */
   #evict(): void {
-    for (const ofType of this.#byType.values()) {
-      let looked = 0;
-      for (const [id, mailbox] of ofType) {
-        looked += 1;
-        if (looked > LOOK) break;
-        if (!mailbox.recent) {
-          if (this.#drop(mailbox)) return;
-          continue;
-        }
-        mailbox.recent = false;
-        ofType.delete(id);
-        ofType.set(id, mailbox);
-      }
+    for (let looked = 0; looked < LOOK; looked += 1) {
+      if (this.#hand >= this.#ring.length) this.#hand = 0;
+      const mailbox = this.#ring[this.#hand];
+      if (mailbox === undefined) return;
+      if (!mailbox.recent && this.#drop(mailbox)) return;
+      mailbox.recent = false;
+      this.#hand += 1;
     }
   }
 
@@ -123,14 +119,19 @@ export class Mailboxes {
     if (!this.#passivate(mailbox)) return false;
     this.#stateBytes -= stateBytes;
     this.#byType.get(mailbox.definition)?.delete(mailbox.id);
-    this.#count -= 1;
+    const last = this.#ring.pop();
+    if (last !== undefined && last !== mailbox) {
+      this.#ring[mailbox.place] = last;
+      last.place = mailbox.place;
+    }
     return true;
   }
 
   #scheduleSweep(): void {
     this.#stopSweep = this.#context.clock.after(SWEEP_MS, () => {
       const now = this.#context.clock.now();
-      for (const mailbox of this.all()) {
+      // A copy: what is dropped changes the ring.
+      for (const mailbox of [...this.#ring]) {
         if (now - mailbox.lastUsedMs >= passivateAfterMs(mailbox, this.#context.limits.passivateAfterMs)) this.#drop(mailbox);
       }
       this.#scheduleSweep();
