@@ -40,7 +40,13 @@ export function startPeer(from: string, module: string, args: readonly string[] 
 /** The peer's side: answers requests one after another until it is told to end, then calls `close`. */
 export function serveAsPeer<R>(answer: (request: R) => Promise<unknown>, close: () => Promise<void>): void {
   const reply = (message: Reply) => process.send?.(message);
+  let ending = false;
+  // Whoever asked is gone: nobody would end this process.
+  process.on('disconnect', () => {
+    if (!ending) process.exit(1);
+  });
   process.on('message', (message: { readonly request: R } | { readonly end: true }) => {
+    ending = 'end' in message;
     const done =
       'end' in message ? close().then(() => process.disconnect()) : answer(message.request).then((value) => void reply({ value }));
     done.catch((error: unknown) => reply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }));

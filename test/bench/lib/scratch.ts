@@ -17,6 +17,7 @@ export function scratchDirectory(name: string): string {
     if (IN_MEMORY.has(mountOf(resolve(place)).type)) continue;
     mkdirSync(place, { recursive: true });
     const directory = mkdtempSync(join(place, `perdure-bench-${name}-`));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
     process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
     return directory;
   }
