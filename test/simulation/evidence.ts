@@ -62,7 +62,7 @@ export interface GatherParts {
 export async function gather(parts: GatherParts): Promise<Evidence> {
   const { scenario, seed, world, cluster, history, fold, jumped, beforeSkip, ends, working } = parts;
   fold.update();
-  const unrest = fold.unrest(cluster, world.nowMs);
+  const unrest = fold.unrest(cluster);
   const views = await viewsOf(parts);
   const rows = new Map<string, ReadonlyMap<string, ReadonlyMap<string, Row>>>();
   const checkpoints = new Map<string, ReadonlyMap<string, number>>();
@@ -84,7 +84,7 @@ export async function gather(parts: GatherParts): Promise<Evidence> {
     ends,
     unrest,
     unfinished: working(),
-    overdue: [...beforeSkip, ...fold.overdue(world.nowMs)],
+    overdue: [...beforeSkip, ...fold.overdue(cluster.wallMs)],
     jumped,
     faults: cluster.faultLog.counts,
     trace: world.trace.lines,

@@ -59,16 +59,15 @@ export class LogFold {
   }
 
   /** What is not at rest; empty when everything is. */
-  unrest(cluster: Cluster, nowMs: number): readonly string[] {
+  unrest(cluster: Cluster): readonly string[] {
     this.update();
-    const wallMs = nowMs + cluster.running.reduce((least, { life }) => Math.min(least, life.skewMs), Number.MAX_SAFE_INTEGER);
     const held = [...this.images.values()]
       .filter(({ books }) => books.holding)
       .map(({ definition, id }) => `${definition.type}/${id} holds`);
-    return [...held, ...this.overdue(wallMs), ...cluster.unrest()];
+    return [...held, ...this.overdue(cluster.wallMs), ...cluster.unrest()];
   }
 
-  settled(cluster: Cluster, nowMs: number): boolean {
-    return cluster.quiet() && this.unrest(cluster, nowMs).length === 0;
+  settled(cluster: Cluster): boolean {
+    return cluster.quiet() && this.unrest(cluster).length === 0;
   }
 }

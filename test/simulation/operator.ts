@@ -5,6 +5,9 @@ import type { Parts } from './workload.ts';
 
 const VERBS: readonly AdminVerb[] = ['pause', 'resume', 'resume', 'retry', 'retry', 'skip', 'edit'];
 
+/** What an operator puts in a message's place fits every signal. */
+const FITS_ALL = { amount: 1, timer: 'tick', key: '', delayMs: 5, silent: false, ring: [], hops: 0, to: [] };
+
 /** An operator who does something now and then, with or without reason, while faults last. */
 export function drawOperations(parts: Parts): void {
   const { cluster, world } = parts;
@@ -24,9 +27,15 @@ export function drawOperations(parts: Parts): void {
 export function release(parts: Parts, fold: LogFold): void {
   const { cluster, world } = parts;
   const dice = parts.dice.fork('release');
+  const tries = new Map<string, number>();
   const round = () => {
     const nodes = cluster.running;
-    for (const { type, id, verb } of nodes.length === 0 ? [] : fold.stuck()) operate(dice.pick(nodes), id, verb, type);
+    for (const { type, id, verb } of nodes.length === 0 ? [] : fold.stuck()) {
+      const tried = (tries.get(id) ?? 0) + 1;
+      tries.set(id, tried);
+      // An edit may have made it worse: the edited payload is what is retried.
+      operate(dice.pick(nodes), id, verb === 'retry' && tried % 20 === 0 ? 'skip' : verb, type);
+    }
     world.plan('operator', 700, round);
   };
   world.plan('operator', 700, round);
@@ -35,7 +44,7 @@ export function release(parts: Parts, fold: LogFold): void {
 function operate(node: SimulatedNode, id: string, verb: AdminVerb, type = 'tangle'): void {
   const { life, host } = node;
   life.note('verb', verb, `${type}/${id}`);
-  const payload = { from: `edit of ${id}`, n: life.world.steps };
+  const payload = { from: `edit of ${id}`, n: life.world.steps, ...FITS_ALL };
   host.admin({ type, id, verb, by: 'operator', why: 'simulation', ...(verb === 'edit' ? { payload } : {}) }).then(
     ({ revision }) => life.note('verb done', verb, id, revision),
     (error: unknown) => life.note('verb refused', verb, id, String(error)),

@@ -10,6 +10,8 @@ export interface Scenario {
   readonly pressure: boolean;
   /** Nodes start with code that has defects, and are deployed anew with corrected code. */
   readonly defective: boolean;
+  /** One client and no source: what happens does not depend on who is quicker. */
+  readonly alone?: boolean;
   /** Weights of what clients ask for, by signal name; absent: 1. */
   readonly weights?: Readonly<Record<string, number>>;
 }
@@ -47,6 +49,7 @@ const PLAIN = { nodes: 1, pressure: false, defective: false };
 
 export const SCENARIOS: readonly Scenario[] = [
   { ...PLAIN, name: 'calm', faults: of() },
+  { ...PLAIN, name: 'alone', faults: of(), alone: true },
   { ...PLAIN, name: 'pressure', faults: of(slow), pressure: true },
   { ...PLAIN, name: 'crashes', faults: of(slow, crashing) },
   { ...PLAIN, name: 'unknowns', faults: of(slow, unsure, (dice) => ({ withdraw: some(dice, 0.2) })), pressure: true },

@@ -82,9 +82,9 @@ async function run(scenario: Scenario, seed: number | string, options: Simulatio
     cluster.redeploy();
   }
   release(parts, fold);
-  const settled = () => !working && fold.settled(cluster, world.nowMs);
+  const settled = () => !working && fold.settled(cluster);
   const firstEnd = await world.run({ finished: settled, forMs: SETTLE_MS, maxSteps: MAX_STEPS });
-  const beforeSkip = fold.overdue(world.nowMs);
+  const beforeSkip = fold.overdue(cluster.wallMs);
   cluster.skip(MONTH_MS);
   await world.run({ forMs: 20_000, maxSteps: MAX_STEPS });
   const lastEnd = await world.run({ finished: settled, forMs: SETTLE_MS, maxSteps: MAX_STEPS });

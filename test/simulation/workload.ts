@@ -18,10 +18,12 @@ export interface Parts {
 /** Starts clients and a source; resolves when all have an end for all they asked. */
 export async function startWorkload(parts: Parts, scenario: Scenario): Promise<void> {
   const { dice } = parts;
-  const clients = Array.from({ length: dice.int(2, 4) }, (_, at) => clientWork(`c${at + 1}`, parts, scenario));
+  const clients = Array.from({ length: scenario.alone === true ? 1 : dice.int(2, 4) }, (_, at) =>
+    clientWork(`c${at + 1}`, parts, scenario),
+  );
   const source = new SimulatedSource(
     'topic/0',
-    Array.from({ length: dice.int(0, 20) }, (_, at) => ({
+    Array.from({ length: scenario.alone === true ? 0 : dice.int(0, 20) }, (_, at) => ({
       ...drawTangle({ from: 'topic/0', n: at + 1 }, dice, scenario.weights),
       wants: 'durability' as const,
     })),

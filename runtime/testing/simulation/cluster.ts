@@ -76,9 +76,14 @@ export class Cluster {
     return new Map(this.#slots.map(({ name, contents }) => [name, contents]));
   }
 
+  /** What the slowest clock of a running node shows. */
+  get wallMs(): number {
+    return this.#parts.world.nowMs + this.running.reduce((least, { life }) => Math.min(least, life.skewMs), this.#skewMs);
+  }
+
   /** Cheap: is there nothing that every node has to do? */
   quiet(): boolean {
-    return this.#slots.every(({ node }) => node !== undefined && node.running && node.idle(this.log.next));
+    return this.#slots.every(({ node }) => node?.running && node.idle(this.log.next));
   }
 
   /** What keeps nodes from being at rest, in words; empty if nothing does. */

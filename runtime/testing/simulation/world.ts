@@ -82,7 +82,7 @@ export class World {
         if (step !== undefined && !step.cancelled) return step;
       }
       const first = this.#later[0];
-      if (first !== undefined && first.cancelled) {
+      if (first?.cancelled) {
         pop(this.#later);
         continue;
       }

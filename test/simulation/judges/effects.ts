@@ -55,9 +55,21 @@ function tells(data: unknown, { from, number, payload }: Request): boolean {
   return 'reference' in data && data.reference === `${from}#${number}`;
 }
 
-/** Was the request's message skipped by an operator, or replaced by another payload? */
-export function wasSkipped(evidence: Evidence, request: Request): boolean {
-  return recordsOf(evidence, request).some(({ record }) => record.type === 'perdure:HeldSkipped');
+/** Did an operator skip the request's message or put another in its place, or was it rejected when it was released? */
+export function wasOverruled(evidence: Evidence, request: Request): boolean {
+  const stream = evidence.streams.get(`${request.type}-${request.id}`) ?? [];
+  const own = new Set(recordsOf(evidence, request));
+  const held = new Set(stream.filter((placed) => isHeldOf(placed, request, own)).map(({ revision }) => revision));
+  return stream.some((placed) => {
+    const { type, data } = placed.record;
+    if (type === 'perdure:Released') return own.has(placed);
+    return (type === 'perdure:HeldSkipped' || type === 'perdure:HeldEdited') && held.has((data as { readonly held: number }).held);
+  });
+}
+
+function isHeldOf(placed: Placed, request: Request, own: ReadonlySet<Placed>): boolean {
+  const { type, data } = placed.record;
+  return type === 'perdure:SignalHeld' && (own.has(placed) || tells((data as { readonly payload: unknown }).payload, request));
 }
 
 /** Is it known without key and mark what it did? Only some payloads tell who sent them. */

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../../runtime/core/errors.ts';
 import type { Attempt, Request } from '../../../runtime/testing/simulation/history.ts';
 import type { Evidence } from '../evidence.ts';
-import { effectOf, effectsOf, isTraceable, wasSkipped } from './effects.ts';
+import { effectOf, effectsOf, isTraceable, wasOverruled } from './effects.ts';
 import type { Judge } from './judge.ts';
 
 const nameOf = ({ from, number, type, id, name }: Request) => `${from}#${number} ${type}/${id}.${name}`;
@@ -13,27 +13,10 @@ export const noAcknowledgedSignalLost: Judge = {
   judge: (evidence) =>
     evidence.requests
       .filter((request) => effectOf(request.name) !== undefined && isTraceable(request))
-      .filter((request) => told(request).some(({ kind }) => kind === 'done') && leftEffect(evidence, request))
+      .filter((request) => told(request).some(({ kind }) => kind === 'done'))
+      .filter((request) => effectsOf(evidence, request).length === 0 && !wasOverruled(evidence, request))
       .map((request) => `${nameOf(request)} was answered done and left nothing`),
 };
-
-/** An edited message leaves what the operator made of it, and a held one may be rejected when its turn comes. */
-function leftEffect(evidence: Evidence, request: Request): boolean {
-  if (effectsOf(evidence, request).length > 0 || wasSkipped(evidence, request)) return false;
-  return !releasedToNothing(evidence, request);
-}
-
-/** A held message that is rejected in the end leaves `Released` with its metadata and nothing else. */
-function releasedToNothing({ streams }: Evidence, request: Request): boolean {
-  const { key, mark } = request;
-  const all = streams.get(`${request.type}-${request.id}`) ?? [];
-  return all.some(
-    ({ record }) =>
-      record.type === 'perdure:Released' &&
-      ((key !== undefined && record.meta.signal === key) ||
-        (mark !== undefined && record.meta.mark?.position === mark.position && record.meta.mark.source === mark.source)),
-  );
-}
 
 /** No request took effect twice, however often it was sent. */
 export const noneTwice: Judge = {
@@ -120,7 +103,8 @@ export const orderPerEntity: Judge = {
     const wrong: string[] = [];
     for (const request of evidence.requests) {
       const [effect] = effectsOf(evidence, request);
-      if (effect === undefined || (request.final === undefined && request.mark === undefined)) continue;
+      // What was rejected, or nobody knows the end of, may come in later by another attempt.
+      if (effect === undefined || (request.final?.kind !== 'done' && request.mark === undefined)) continue;
       const slot = `${request.from} ${request.type}/${request.id}`;
       const before = last.get(slot);
       if (before !== undefined && before.request.number < request.number && before.revision >= effect.revision) {

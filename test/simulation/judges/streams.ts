@@ -84,11 +84,16 @@ function compared(what: string, view: EntityView | string | undefined, image: Im
   return wrong;
 }
 
-/** A timer fires once, not before its time, and none that is due stays armed. */
+/** How late a timer may fire when nothing goes wrong; far beyond it, the clocks were moved on meanwhile. */
+const LATE_MS = 2_000;
+const MOVED_MS = 86_400_000;
+
+/** A timer fires once, not before its time and not long after, and none that is due stays armed. */
 export const timersFire: Judge = {
   name: 'timers-fire',
-  judge: ({ streams, overdue, jumped }) => {
+  judge: ({ streams, overdue, jumped, faults, scenario }) => {
     const wrong = [...overdue];
+    const undisturbed = faults.size === 0 && !scenario.pressure;
     for (const [stream, records] of streams) {
       const armed = new Map<string, { readonly dueAt: number; readonly arming: number }>();
       for (const { record, revision, turn } of records) {
@@ -98,6 +103,8 @@ export const timersFire: Judge = {
           if (known?.arming !== arming) wrong.push(`${stream}@${revision}: ${timer}/${key} (${arming}) fired and was not armed`);
           else if (turn.time < known.dueAt && !jumped)
             wrong.push(`${stream}@${revision}: ${timer}/${key} fired ${known.dueAt - turn.time} ms early`);
+          const late = turn.time - (known?.dueAt ?? turn.time);
+          if (undisturbed && late > LATE_MS && late < MOVED_MS) wrong.push(`${stream}@${revision}: ${timer}/${key} fired ${late} ms late`);
           armed.delete(`${timer}/${key}`);
         }
         for (const change of changesOf(record)) {
@@ -133,7 +140,9 @@ export const sendsArriveOnceInOrder: Judge = {
       const mark = { source, position, index: 0 };
       const came = (streams.get(`${type}-${id}`) ?? []).filter(({ record: { meta } }) => sameMark(meta.mark, mark));
       const effects = came.filter((one) => one.record.type === effectOf(name));
-      const ended = came.some((one) => one.record.type === 'perdure:HeldSkipped') || edited(streams.get(`${type}-${id}`) ?? [], came);
+      const ended =
+        came.some(({ record: { type } }) => type === 'perdure:HeldSkipped' || type === 'perdure:Released') ||
+        edited(streams.get(`${type}-${id}`) ?? [], came);
       const what = `${turn.stream}@${position} -> ${type}/${id}.${name}`;
       if (effects.length === 0 && !ended) wrong.push(`${what} never took effect`);
       if (effects.length > 1) wrong.push(`${what} took effect ${effects.length} times`);

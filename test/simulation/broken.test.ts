@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { VARIANTS } from './broken/variants.ts';
+import { judged } from './judges/all.ts';
+import { scenarioOf } from './scenarios.ts';
+import { simulate } from './simulate.ts';
+
+/** Seeds within which a broken runtime must be caught. */
+const SEEDS = 40;
+
+test.each(VARIANTS)('a runtime that $name is caught by $judge', async ({ wrapping, scenario, judge }) => {
+  const judges = new Set<string>();
+  for (let seed = 1; seed <= SEEDS && !judges.has(judge); seed += 1) {
+    for (const violation of judged(await simulate(scenarioOf(scenario), seed, { wrapping }))) judges.add(violation.judge);
+  }
+  expect([...judges]).toContain(judge);
+});
