@@ -119,11 +119,13 @@ export class Agenda {
   async #round(): Promise<void> {
     await this.#flush();
     let cursor: string | undefined;
+    // One bound for all pages: a cursor belongs to its query.
+    const to = this.#context.clock.now() + LIMITS.agendaAheadMs;
     for (let pages = 0; pages < MAX_PAGES && !this.#stopped; pages += 1) {
       const page: RowPage = await this.#rows.find({
         table: TABLE,
         index: 'at',
-        to: this.#context.clock.now() + LIMITS.agendaAheadMs,
+        to,
         limit: LIMITS.maxAgendaPage,
         ...(cursor === undefined ? {} : { cursor }),
       });

@@ -40,13 +40,13 @@ export class LogSubscription implements Subscription {
 
   constructor(options: LogSubscriptionOptions) {
     this.#options = options;
-    options.tail.subscribed();
+    options.tail.reached(this, options.subscribe.from);
   }
 
   close(): void {
     if (this.#done) return;
     this.#done = true;
-    this.#options.tail.unsubscribed();
+    this.#options.tail.unsubscribed(this);
     this.#options.closed(this);
     this.#options.tail.ring();
   }
@@ -66,6 +66,7 @@ export class LogSubscription implements Subscription {
         const { turns, checkpoint } = this.#fromTail(cursor) ?? (await this.#fromDisk(cursor));
         cursor = checkpoint;
         yield { turns, checkpoint, caughtUp: checkpoint >= tail.end };
+        if (!this.#done) tail.reached(this, cursor);
       }
     } finally {
       this.close();

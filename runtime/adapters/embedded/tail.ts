@@ -5,7 +5,7 @@ import type { Commit, Position, StoredTurn } from '../../core/record.ts';
  *
  * Invariants:
  * G1. The blocks kept are the newest ones without a gap: if the tail covers a position it has every turn from there on.
- * G2. Bounded in bytes and blocks; nothing is kept while nobody is subscribed.
+ * G2. Bounded in bytes and blocks; what every subscription that keeps up has been handed is let go at once, so that what a turn was made of dies young.
  */
 export interface TailBlock {
   readonly end: Position;
@@ -23,7 +23,8 @@ export class Tail {
   #from: Position;
   #end: Position;
   readonly #waiting = new Set<() => void>();
-  #subscribers = 0;
+  /** How far each subscription has got. */
+  readonly #readers = new Map<object, Position>();
 
   constructor(end: Position) {
     this.#from = end;
@@ -35,23 +36,25 @@ export class Tail {
     return this.#end;
   }
 
-  subscribed(): void {
-    this.#subscribers++;
+  /** A subscription wants everything from `cursor` on; told again whenever it has processed what it was handed. */
+  reached(reader: object, cursor: Position): void {
+    this.#readers.set(reader, cursor);
+    this.#release();
   }
 
-  unsubscribed(): void {
-    this.#subscribers--;
-    if (this.#subscribers === 0) this.clear();
+  unsubscribed(reader: object): void {
+    this.#readers.delete(reader);
+    this.#release();
   }
 
   /** A block became durable. */
   push(commits: readonly Commit[], positions: readonly Position[], start: Position, end: Position): void {
     this.#end = end;
-    if (this.#subscribers === 0) {
+    if (this.#readers.size === 0) {
       this.#from = end;
       return;
     }
-    this.#blocks.push(new KeptBlock(commits, positions, start, end));
+    this.#blocks.push({ turns: commits.map((commit, index) => turnOf(commit, positions[index] ?? start)), start, end });
     this.#bytes += end - start;
     while (this.#bytes > MAX_TAIL_BYTES || this.#blocks.length > MAX_TAIL_BLOCKS) this.#drop();
     this.ring();
@@ -83,6 +86,13 @@ export class Tail {
     for (const wake of waiting) wake();
   }
 
+  /** Drops the blocks that nobody needs any more; who is behind the tail reads from disk and needs none. */
+  #release(): void {
+    let needed = this.#end;
+    for (const cursor of this.#readers.values()) if (cursor >= this.#from && cursor < needed) needed = cursor;
+    while ((this.#blocks[0]?.end ?? Number.POSITIVE_INFINITY) <= needed) this.#drop();
+  }
+
   #drop(): void {
     const dropped = this.#blocks.shift();
     if (dropped === undefined) return;
@@ -91,30 +101,12 @@ export class Tail {
   }
 }
 
-class KeptBlock implements TailBlock {
-  readonly #commits: readonly Commit[];
-  readonly #positions: readonly Position[];
+interface KeptBlock extends TailBlock {
   readonly start: Position;
-  readonly end: Position;
-  #turns: readonly StoredTurn[] | undefined;
+}
 
-  constructor(commits: readonly Commit[], positions: readonly Position[], start: Position, end: Position) {
-    this.#commits = commits;
-    this.#positions = positions;
-    this.start = start;
-    this.end = end;
-  }
-
-  /** Made when the first subscriber asks, shared by all. */
-  get turns(): readonly StoredTurn[] {
-    this.#turns ??= this.#commits.map((commit, index) => ({
-      stream: commit.stream,
-      firstRevision: commit.expectedRevision + 1,
-      position: this.#positions[index] ?? -1,
-      turnId: commit.turnId,
-      time: commit.time,
-      records: commit.records,
-    }));
-    return this.#turns;
-  }
+/** Not the commit itself: it may carry whatever its writer needs, and would keep that alive. */
+function turnOf(commit: Commit, position: Position): StoredTurn {
+  const { stream, expectedRevision, turnId, time, records } = commit;
+  return { stream, firstRevision: expectedRevision + 1, position, turnId, time, records };
 }
