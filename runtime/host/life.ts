@@ -143,6 +143,7 @@ export class Life {
   #timerDue(mailbox: Mailbox): void {
     if (mailbox.phase !== 'ready' || mailbox.image === undefined) return;
     this.#queueDue(mailbox, mailbox.image);
+    this.#queueReleases(mailbox, mailbox.image);
     if (mailbox.length > 0) this.#tick.list(mailbox);
     else this.#rested(mailbox);
   }
@@ -176,9 +177,12 @@ export class Life {
         else this.#enqueueFirst(mailbox, [...items.slice(0, -1), { ...last, done: finish }]);
       },
       (error: unknown) => {
-        mailbox.readingHeld = false;
         this.#context.log.error('held-unreadable', { stream: mailbox.stream, error });
-        this.#context.clock.after(1_000, () => this.whenReady(mailbox, true, () => this.#timerDue(mailbox)));
+        // Until then it counts as being read, which keeps the mailbox in memory: another may not take its place.
+        this.#context.clock.after(1_000, () => {
+          mailbox.readingHeld = false;
+          this.whenReady(mailbox, true, () => this.#timerDue(mailbox));
+        });
       },
     );
   }
