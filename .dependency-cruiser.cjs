@@ -1,6 +1,5 @@
 // The direction of dependencies (DESIGN): core <- ports <- host, projection <- http, cli, testing; adapters know ports and core's types.
 const rule = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
-const runtime = (...parts) => `^runtime/(${parts.join('|')})(/|\\.ts$)`;
 module.exports = {
   forbidden: [
     rule(

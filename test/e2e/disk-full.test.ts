@@ -21,7 +21,11 @@ async function fillAndGrow(disk: SmallDisk): Promise<void> {
   const accepted: string[] = [];
   const add = async (key: string): Promise<HttpAnswer> => {
     const text = `${key} ${'x'.repeat(200_000)}`;
-    const answer = await post(`${node.url}/v1/entities/notes/n/updates/add`, { text }, { key });
+    const answer = await post(`${node.url}/v1/entities/notes/n/updates/add`, { text }, { key }).catch(async (error: unknown) => {
+      throw new Error(`no answer to ${key}, exit ${JSON.stringify(await Promise.race([node.exited, 'none']))}: ${node.output()}`, {
+        cause: error,
+      });
+    });
     if (answer.status === 200) accepted.push(key);
     return answer;
   };
