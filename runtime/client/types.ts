@@ -38,7 +38,7 @@ export interface Sent<O> extends Address {
   readonly signalId: string;
   readonly position: string | undefined;
   /** Type only: what `outcome` resolves with. */
-  readonly outcome?: { readonly of: O };
+  readonly outcome?: { readonly of: O } | undefined;
 }
 
 export interface WaitOptions {

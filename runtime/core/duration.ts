@@ -19,22 +19,23 @@ const TEXT = /^(\d+(?:\.\d+)?) (ms|seconds?|minutes?|hours?|days?|weeks?)$/;
 
 /**
  * A duration in milliseconds, rounded to a whole one.
- * Throws `invalid-definition` for anything but a non-negative finite number or `{number} {unit}`.
+ * Throws `invalid-definition` for anything but a non-negative number or `{number} {unit}` that comes to a safe integer.
  */
 export function durationMs(duration: Duration): number {
-  if (typeof duration === 'number') {
-    if (Number.isFinite(duration) && duration >= 0) return Math.round(duration);
-  } else {
-    const match = TEXT.exec(duration);
-    if (match !== null) return Math.round(Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? Number.NaN));
-  }
+  const ms = Math.round(unroundedMs(duration));
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
   throw new PerdureError('invalid-definition', `not a duration: ${String(duration)} (write a number of milliseconds or '30 days')`);
+}
+
+function unroundedMs(duration: unknown): number {
+  if (typeof duration === 'number') return duration < 0 ? Number.NaN : duration;
+  const match = typeof duration === 'string' ? TEXT.exec(duration) : null;
+  return match === null ? Number.NaN : Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? Number.NaN);
 }
 
 /** When a timer is due: turn time plus a duration, or a Date as it is. Milliseconds since 1970. Throws `invalid-definition`. */
 export function dueAt(nowMs: number, due: Duration | Date): number {
-  if (!(due instanceof Date)) return nowMs + durationMs(due);
-  const at = due.getTime();
-  if (!Number.isFinite(at)) throw new PerdureError('invalid-definition', 'the date of a timer is not valid');
+  const at = due instanceof Date ? due.getTime() : nowMs + durationMs(due);
+  if (!Number.isSafeInteger(at)) throw new PerdureError('invalid-definition', 'the date of a timer is not valid');
   return at;
 }

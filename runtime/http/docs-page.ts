@@ -1,4 +1,4 @@
-import type { JsonSchema } from './json-schema.ts';
+import type { JsonSchema } from '../core/definition/json-schema.ts';
 
 /** The page of `/docs`: the OpenAPI document as one self-contained HTML page, without scripts. */
 export function docsPage(document: JsonSchema): string {

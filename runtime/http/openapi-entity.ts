@@ -1,7 +1,7 @@
 import type { EntityDefinition, MessageDeclaration } from '../core/definition/erased.ts';
+import { type JsonSchema, jsonSchemaOf } from '../core/definition/json-schema.ts';
 import { type ErrorCode, errorSpec } from '../core/errors.ts';
 import { ADMIN_VERBS } from './admin.ts';
-import { type JsonSchema, jsonSchemaOf } from './json-schema.ts';
 
 /** The paths of one entity type in the OpenAPI document. */
 

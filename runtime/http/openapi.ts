@@ -1,7 +1,7 @@
 import type { EntityDefinition } from '../core/definition/erased.ts';
+import type { JsonSchema } from '../core/definition/json-schema.ts';
 import { ERRORS } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { JsonSchema } from './json-schema.ts';
 import { answers, entityPaths, type Paths, parameterRef, problems, schemaRef } from './openapi-entity.ts';
 import type { ProjectionInfo } from './reader.ts';
 

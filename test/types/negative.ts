@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { Account, account } from '../../entities/account.ts';
 import { Cart, cart } from '../../entities/cart.ts';
 import { Carts } from '../../projections/carts.ts';
+import { connect } from '../../runtime/client/http-client.ts';
 import { given } from '../../runtime/testing/given.ts';
 
 type State = { status: 'open' | 'done'; note?: string };
@@ -65,9 +66,9 @@ model.implement({
 });
 
 declare const turn: Turn<typeof model>;
-// @ts-expect-error TS2379 a query cannot be sent
+// @ts-expect-error TS2345 a query cannot be sent
 turn.send(Cart('1').summary());
-// @ts-expect-error TS2379 an activity cannot be sent
+// @ts-expect-error TS2345 an activity cannot be sent
 turn.send(charge({ amount: 1 }));
 // @ts-expect-error TS2339 state is a call
 void turn.state.status;
@@ -110,7 +111,7 @@ plain.implement({
   signals: { go() {}, ask: () => ({ a: 1 }) },
   queries: { size: () => 1 },
   upcast: {
-    // @ts-expect-error TS2375 an upcaster must end at the newest payload
+    // @ts-expect-error TS2322 an upcaster must end at the newest payload
     Went: upcast((v1: { m: string }) => ({ m: v1.m })),
   },
 });
@@ -172,7 +173,33 @@ given(account, { type: 'Opened', data: { owner: 1 } });
 given(account, { type: 'Opened', data: { owners: 'ann' } });
 // @ts-expect-error TS2322 an event of another entity
 given(account, { type: 'CheckedOut' });
-// @ts-expect-error TS2379 a query is no change
+// @ts-expect-error TS2345 a query is no change
 given(account).when(Account('1').balance());
 // @ts-expect-error TS2345 a contract has no behaviour to test
 given(Account);
+
+// ── the client ──
+
+const client = connect({ url: 'http://localhost' });
+// @ts-expect-error TS2345 a query is no update
+void client.update(Account('1').balance());
+// @ts-expect-error TS2769 a query is no signal
+void client.signal(Account('1').balance());
+// @ts-expect-error TS2345 a signal is no query
+void client.query(Account('1').open({ owner: 'ann' }));
+// @ts-expect-error TS2345 an activity is no update
+void client.update(charge({ amount: 1 }));
+// @ts-expect-error TS2345 an implementation has no messages to send
+void client.update(account);
+// @ts-expect-error TS1360 the result has another type
+void (client.query(Account('1').balance()) satisfies Promise<string>);
+// @ts-expect-error TS2322 an index that the projection does not have
+void client.rows(Carts).find({ index: 'byColour' });
+// @ts-expect-error TS2561 misspelt option of a query of rows
+void client.rows(Carts).find({ indexes: 'byStatus' });
+// @ts-expect-error TS2345 an entity has no rows
+void client.rows(Cart);
+// @ts-expect-error TS2322 not a duration
+void client.update(Account('1').open({ owner: 'ann' }), { timeout: '1 fortnight' });
+// @ts-expect-error TS2769 one message has one id
+void client.signal(Account('1').open({ owner: 'ann' }), { ids: ['a'] });

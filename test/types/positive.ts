@@ -23,7 +23,9 @@ import {
 } from 'perdure';
 import { z } from 'zod';
 import { Account, type account } from '../../entities/account.ts';
-import { cart } from '../../entities/cart.ts';
+import { Cart, cart } from '../../entities/cart.ts';
+import { Carts } from '../../projections/carts.ts';
+import type { Client, Sent } from '../../runtime/client/types.ts';
 import { same } from './same.ts';
 
 // ── contract: every kind of payload ──
@@ -225,3 +227,31 @@ Shop.fold(() => null, {}).implement({
     },
   },
 });
+
+// ── the client ──
+
+export async function askAll(client: Client): Promise<void> {
+  const booked = await client.update(Account('1').deposit({ amount: 1 }));
+  same<typeof booked, { balance: number }>();
+  const nothing = await client.update(Account('1').close(), { id: 'close-1', timeout: '5 seconds' });
+  same<typeof nothing, void>();
+  const { status, owner } = await client.query(Account('1').balance(), { consistency: 'strong' });
+  same<typeof status, 'new' | 'open' | 'closed'>();
+  same<typeof owner, string | null>();
+  const sent = await client.signal(Account('1').deposit({ amount: 1 }));
+  same<typeof sent, Sent<{ balance: number }>>();
+  const outcome = await client.outcome(sent);
+  same<typeof outcome, { balance: number }>();
+  const many = await client.signal([Account('1').close(), Cart('1').checkOut()], { ids: ['a', 'b'] });
+  same<typeof many, readonly Sent<unknown>[]>();
+  const row = await client.rows(Carts).get('1');
+  same<typeof row, Awaited<ReturnType<typeof firstRow>> | undefined>();
+}
+
+async function firstRow(client: Client) {
+  const { rows } = await client.rows(Carts).find({ index: 'byStatus', equals: ['open'], descending: true });
+  const [first] = rows;
+  if (first === undefined) throw new Error('no row');
+  same<typeof first.total, number>();
+  return first;
+}

@@ -1,5 +1,5 @@
 import { isRejection, Rejection } from '../rejection.ts';
-import { checkName, onlyKeys } from './message.ts';
+import { checkCount, checkDuration, checkName, checkRejects, checkSchema, onlyKeys, refuse } from './checks.ts';
 import type { ActivityOf, ActivityOptions, ActivitySpec, AnyActivity, AnySchema, NoInput, NoOutput, Schema } from './types.ts';
 
 /** Under this key a task carries the options of its call, and an activity its erased declaration. */
@@ -17,7 +17,7 @@ const OPTIONS = ['retry', 'timeout', 'deadline', 'heartbeat'];
 
 /**
  * Declares an activity where it is called; what it does is given by `.implement(…)` where its dependencies are. Call it to make a task for
- * `run.call`. Throws `invalid-definition` for unknown options.
+ * `run.call`. Throws `invalid-definition` for unknown options and wrong values.
  */
 export function activity<I extends Schema = NoInput, O extends Schema = NoOutput, const C extends readonly string[] = readonly []>(
   name: string,
@@ -26,6 +26,10 @@ export function activity<I extends Schema = NoInput, O extends Schema = NoOutput
   checkName('activity', name);
   onlyKeys(`activity ${name}`, spec, ['input', 'output', 'rejects', ...OPTIONS]);
   const { input, output, rejects = [], ...options } = spec;
+  checkSchema(`input of activity ${name}`, input);
+  checkSchema(`output of activity ${name}`, output);
+  checkRejects(`activity ${name}`, rejects);
+  checkOptions(name, options);
   return makeActivity({ activity: name, input, output, rejects, options });
 }
 
@@ -36,11 +40,29 @@ function makeActivity(declaration: ActivityDeclaration): AnyActivity {
     [ACTIVITY]: declaration,
     with: (options: ActivityOptions) => {
       onlyKeys(`activity ${name}`, options, OPTIONS);
+      checkOptions(name, options);
       return makeActivity({ ...declaration, options: { ...declaration.options, ...options } });
     },
     reject: (code: string, details?: unknown) => new Rejection(code, details, name),
     rejected: (error: unknown, ...codes: readonly string[]): error is Rejection =>
       isRejection(error) && error.by === name && (codes.length === 0 ? rejects : codes).includes(error.code),
-    implement: (work: unknown) => ({ activity: name, work, [ACTIVITY]: declaration }),
+    implement: (work: unknown) => {
+      if (typeof work !== 'function') refuse(`activity ${name}: implement takes a function, not ${typeof work}`);
+      return { activity: name, work, [ACTIVITY]: declaration };
+    },
   }) as AnyActivity;
+}
+
+function checkOptions(name: string, { retry, timeout, deadline, heartbeat }: ActivityOptions): void {
+  const what = `activity ${name}`;
+  checkDuration(`${what}: timeout`, timeout, true);
+  checkDuration(`${what}: deadline`, deadline, true);
+  checkDuration(`${what}: heartbeat`, heartbeat, true);
+  if (retry === undefined) return;
+  onlyKeys(`retry of ${what}`, retry, ['initial', 'factor', 'max', 'attempts']);
+  checkDuration(`retry of ${what}: initial`, retry.initial, false);
+  checkDuration(`retry of ${what}: max`, retry.max, false);
+  checkCount(`retry of ${what}: attempts`, retry.attempts);
+  const { factor = 1 } = retry;
+  if (!(Number.isFinite(factor) && factor >= 1)) refuse(`retry of ${what}: factor must be a number from 1`);
 }

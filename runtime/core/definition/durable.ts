@@ -1,3 +1,4 @@
+import { refuse } from './checks.ts';
 import { type Carrying, HANDLER } from './erased.ts';
 import type { Durable } from './types.ts';
 
@@ -12,5 +13,6 @@ export function serial<C, A extends unknown[], O>(handler: (run: C, ...input: A)
 }
 
 function mark<C, A extends unknown[], O>(mode: 'durable' | 'serial', handler: (run: C, ...input: A) => Promise<O>) {
+  if (typeof handler !== 'function') refuse(`${mode} takes an async function, not ${typeof handler}`);
   return { [HANDLER]: { mode, run: handler } } as Carrying<C, A, O>;
 }

@@ -1,7 +1,6 @@
-import { durationMs } from '../duration.ts';
-import { PerdureError } from '../errors.ts';
 import { ENTITY_TYPE } from '../record.ts';
 import { isRejection, Rejection } from '../rejection.ts';
+import { checkCount, checkDuration, checkList, checkName, checkObject, checkRejects, checkSync, onlyKeys, own, refuse } from './checks.ts';
 import {
   carried,
   DECLARATION,
@@ -14,8 +13,8 @@ import {
   type PlainHandler,
   type QueryHandler,
   type Reducer,
+  UPCAST,
 } from './erased.ts';
-import { checkName, onlyKeys } from './message.ts';
 import type { AnyEntity, AnyErasedModel, AnyImplementation, AnyMessages, Declarations, Entity, EntityOptions, Upcast } from './types.ts';
 
 /**
@@ -27,6 +26,7 @@ export function entity<D extends Declarations, const C extends readonly string[]
   declarations: D,
   options?: { readonly rejects: C },
 ): Entity<D, C[number]> {
+  if (options !== undefined) onlyKeys(`entity ${type}`, options, ['rejects']);
   return makeEntity(type, declarations, options?.rejects ?? []);
 }
 
@@ -34,7 +34,7 @@ export function entity<D extends Declarations, const C extends readonly string[]
 export function definitionOf(implementation: AnyImplementation): EntityDefinition {
   const definition = carried<EntityDefinition>(implementation, DEFINITION);
   if (definition === undefined) {
-    throw new PerdureError('invalid-definition', 'not an implementation: pass what `.implement({ … })` returned');
+    refuse('not an implementation: pass what `.implement({ … })` returned');
   }
   return definition;
 }
@@ -44,16 +44,17 @@ export function declarationsOf(contract: AnyEntity): ReadonlyMap<string, Message
   const all = new Map<string, MessageDeclaration>();
   for (const [name, value] of Object.entries(contract.declarations)) {
     const declaration = carried<MessageDeclaration>(value, DECLARATION);
-    if (declaration === undefined) throw new PerdureError('invalid-definition', `${contract.type}.${name} is neither signal() nor query()`);
+    if (declaration === undefined) refuse(`${contract.type}.${name} is neither signal() nor query()`);
     all.set(name, declaration);
   }
   return all;
 }
 
 function makeEntity(type: string, declarations: Declarations, rejects: readonly string[]): AnyEntity {
-  if (!ENTITY_TYPE.test(type)) {
-    throw new PerdureError('invalid-definition', `entity type '${type}' must be [a-z][A-Za-z0-9]*, at most 64 characters`);
-  }
+  if (typeof type !== 'string' || !ENTITY_TYPE.test(type))
+    refuse(`entity type '${String(type)}' must be [a-z][A-Za-z0-9]*, at most 64 characters`);
+  checkObject(`messages of entity ${type}`, declarations);
+  checkRejects(type, rejects);
   const Messages = messagesClass(type, declarations);
   const call = (id: string) => new Messages(id) as AnyMessages;
   const contract = Object.assign(call, {
@@ -62,8 +63,10 @@ function makeEntity(type: string, declarations: Declarations, rejects: readonly 
     rejects,
     reject: (code: string, details?: unknown) => new Rejection(code, details, type),
     rejected: (error: unknown, ...codes: readonly string[]): error is Rejection => saidNo(error, rejects, codes, type),
-    fold: (initial: (id: string) => unknown, reducers: Readonly<Record<string, Reducer>>, options?: { timers?: readonly string[] }) =>
-      makeModel(contract, initial, reducers, options?.timers ?? []),
+    fold: (initial: (id: string) => unknown, reducers: Readonly<Record<string, Reducer>>, options?: { timers?: readonly string[] }) => {
+      if (options !== undefined) onlyKeys(`fold of ${type}`, options, ['timers']);
+      return makeModel(contract, initial, reducers, options?.timers ?? []);
+    },
   }) as AnyEntity;
   for (const name of Object.keys(declarations)) checkName(`message of ${type}`, name);
   declarationsOf(contract);
@@ -104,8 +107,14 @@ function makeModel(
   reducers: Readonly<Record<string, Reducer>>,
   timers: readonly string[],
 ): AnyErasedModel {
-  for (const name of Object.keys(reducers)) checkName(`event of ${contract.type}`, name);
-  for (const name of timers) checkName(`timer of ${contract.type}`, name);
+  const { type } = contract;
+  checkSync(`fold of ${type}: the initial state`, initial);
+  checkObject(`reducers of ${type}`, reducers);
+  for (const [name, reducer] of Object.entries(reducers)) {
+    checkName(`event of ${type}`, name);
+    checkSync(`reducers of ${type}: ${name}`, reducer);
+  }
+  checkList(`timers of ${type}`, timers, (name) => checkName(`timer of ${type}`, name));
   return {
     entity: contract,
     implement: (behaviour: ErasedBehaviour) => makeImplementation(contract, initial, reducers, timers, behaviour),
@@ -156,34 +165,37 @@ function section<H>(
   toHandler: (what: string, value: unknown) => H,
 ): ReadonlyMap<string, H> {
   onlyKeys(what, given, names);
-  return new Map(names.map((name) => [name, toHandler(`${what}: ${name}`, given[name])]));
+  return new Map(names.map((name) => [name, toHandler(`${what}: ${name}`, own(given, name))]));
 }
 
 function handlerOf(what: string, value: unknown): Handler {
   const durable = carried<ErasedDurable[typeof HANDLER]>(value, HANDLER);
   if (durable !== undefined) return durable;
-  if (typeof value !== 'function') throw new PerdureError('invalid-definition', `${what} has no handler`);
+  if (value === undefined) refuse(`${what} has no handler`);
+  checkSync(what, value, '; use durable(async …)');
   return { mode: 'plain', run: value as PlainHandler };
 }
 
 function queryOf(what: string, value: unknown): QueryHandler {
-  if (typeof value !== 'function') throw new PerdureError('invalid-definition', `${what} has no function`);
+  if (value === undefined) refuse(`${what} has no function`);
+  checkSync(what, value);
   return value as QueryHandler;
 }
 
 function upcastsOf(type: string, reducers: Readonly<Record<string, Reducer>>, upcasts: Upcasts) {
   onlyKeys(`upcast of ${type}`, upcasts, Object.keys(reducers));
-  return new Map(Object.entries(upcasts).map(([event, way]) => [event, (way?.steps ?? []) as readonly ((older: unknown) => unknown)[]]));
+  return new Map(
+    Object.entries(upcasts).map(([event, way]) => {
+      if (way === undefined || carried(way, UPCAST) === undefined) refuse(`upcast of ${type}: ${event} is not made by upcast(…)`);
+      return [event, way.steps as readonly ((older: unknown) => unknown)[]];
+    }),
+  );
 }
 
 function checkedOptions(type: string, options: EntityOptions): EntityOptions {
   onlyKeys(`options of ${type}`, options, ['stateVersion', 'snapshotEvery', 'passivateAfter']);
-  for (const key of ['stateVersion', 'snapshotEvery'] as const) {
-    const value = options[key];
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1)) {
-      throw new PerdureError('invalid-definition', `options of ${type}: ${key} must be a whole number from 1`);
-    }
-  }
-  if (options.passivateAfter !== undefined) durationMs(options.passivateAfter);
+  checkCount(`options of ${type}: stateVersion`, options.stateVersion);
+  checkCount(`options of ${type}: snapshotEvery`, options.snapshotEvery);
+  checkDuration(`options of ${type}: passivateAfter`, options.passivateAfter, false);
   return options;
 }

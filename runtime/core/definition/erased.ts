@@ -49,12 +49,15 @@ export interface ProjectionSource {
 export interface ErasedProjection {
   readonly name: string;
   readonly version: number;
+  readonly row: AnySchema;
   readonly indexes: Readonly<Record<string, readonly string[]>>;
   readonly sources: readonly ProjectionSource[];
 }
 
 /** Under these keys the public values carry their erased forms; `Symbol.for`, so that two copies of the package agree. */
 export const DEFINITION = Symbol.for('perdure.definition');
+export const PROJECTION = Symbol.for('perdure.projection');
+export const UPCAST = Symbol.for('perdure.upcast');
 export const DECLARATION = Symbol.for('perdure.declaration');
 export const HANDLER = Symbol.for('perdure.handler');
 

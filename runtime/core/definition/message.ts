@@ -1,20 +1,22 @@
-import { PerdureError } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
+import { checkSchema, onlyKeys, refuse } from './checks.ts';
 import { DECLARATION, type MessageDeclaration } from './erased.ts';
 import type { AnySchema, NoInput, NoOutput, QueryOf, QuerySpec, Schema, SignalOf, SignalSpec } from './types.ts';
 
 /**
  * Declares a signal: `signal({ input, output, once })`. `input` and `output` are Standard Schemas; without them there is no payload
- * and no result. Throws `invalid-definition` for unknown options.
+ * and no result. Throws `invalid-definition` for unknown options and for what is no schema.
  */
 export function signal<I extends Schema = NoInput, O extends Schema = NoOutput>(spec: SignalSpec<I, O> = {}): SignalOf<I, O> {
   onlyKeys('signal', spec, ['input', 'output', 'once']);
-  return declaration('signal', spec.input, spec.output, spec.once === true);
+  const { once = false } = spec;
+  if (typeof once !== 'boolean') refuse('signal: once must be true or false');
+  return declaration('signal', spec.input, spec.output, once);
 }
 
-/** Declares a query: `query({ input?, output })`. Throws `invalid-definition` for unknown options. */
+/** Declares a query: `query({ input?, output })`. Throws `invalid-definition` for unknown options, for what is no schema and without an output. */
 export function query<O extends Schema, I extends Schema = NoInput>(spec: QuerySpec<I, O>): QueryOf<I, O> {
   onlyKeys('query', spec, ['input', 'output']);
+  if (spec.output === undefined) refuse('query has no output: it answers something');
   return declaration('query', spec.input, spec.output, false);
 }
 
@@ -24,24 +26,8 @@ export function typed<T>(): Schema<T> {
 }
 
 function declaration<K extends 'signal' | 'query'>(kind: K, input: AnySchema | undefined, output: AnySchema | undefined, once: boolean) {
+  checkSchema(`input of a ${kind}`, input);
+  checkSchema(`output of a ${kind}`, output);
   const carried: MessageDeclaration = { kind, input, output, once };
   return { kind, [DECLARATION]: carried };
-}
-
-/** Throws `invalid-definition` if an object has other keys than these: a misspelt option must not be ignored. */
-export function onlyKeys(what: string, spec: object, known: readonly string[]): void {
-  for (const key of Object.keys(spec)) {
-    if (!known.includes(key)) throw new PerdureError('invalid-definition', `${what} has no option '${key}' (it has ${known.join(', ')})`);
-  }
-}
-
-const NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
-/** Throws `invalid-definition` unless a message, event, timer or projection name is a plain word of moderate length. */
-export function checkName(what: string, name: string): void {
-  if (!NAME.test(name) || name.length > LIMITS.maxNameLength) {
-    throw new PerdureError(
-      'invalid-definition',
-      `${what} '${name}' is not a name (a letter, then letters, digits or _, at most ${LIMITS.maxNameLength})`,
-    );
-  }
 }

@@ -38,8 +38,8 @@ export interface Envelope extends Address {
   readonly payload: unknown;
 }
 interface Typed<K extends string, O> {
-  readonly [kindBrand]?: K;
-  readonly [resultBrand]?: { readonly out: O };
+  readonly [kindBrand]?: K | undefined;
+  readonly [resultBrand]?: { readonly out: O } | undefined;
 }
 export interface SignalMessage<O = unknown> extends Envelope, Typed<'signal', O> {}
 export interface QueryMessage<O = unknown> extends Envelope, Typed<'query', O> {}
@@ -55,11 +55,11 @@ export type Callable<O> = Task<O> | SignalMessage<O> | QueryMessage<O>;
 /** SI: what the sender writes. HI: what the handler gets. HO: what the handler returns. SO: what the sender gets. */
 export interface Signal<SI, HI, HO, SO> {
   readonly kind: 'signal';
-  readonly types?: { si: SI; hi: HI; ho: HO; so: SO };
+  readonly types?: { si: SI; hi: HI; ho: HO; so: SO } | undefined;
 }
 export interface Query<SI, HI, HO, SO> {
   readonly kind: 'query';
-  readonly types?: { si: SI; hi: HI; ho: HO; so: SO };
+  readonly types?: { si: SI; hi: HI; ho: HO; so: SO } | undefined;
 }
 export interface SignalSpec<I, O> {
   readonly input?: I;
@@ -129,12 +129,12 @@ export type Exact<S, R> = {
 /** The steps from an event's first payload to its newest; made by `upcast`. */
 export interface Upcast<Newest> {
   readonly steps: readonly ((older: never) => unknown)[];
-  readonly newest?: { to: Newest };
+  readonly newest?: { to: Newest } | undefined;
 }
 
 export interface Model<D extends Declarations, Code extends string, S, E, T extends string> {
   readonly entity: Entity<D, Code>;
-  readonly types?: { readonly state: S; readonly events: E; readonly timers: T };
+  readonly types?: { readonly state: S; readonly events: E; readonly timers: T } | undefined;
   /** How the entity behaves. A section is required exactly when it has keys. */
   implement(behaviour: Behaviour<D, Code, S, E, T>): Implementation<D, S, E>;
 }
@@ -142,15 +142,15 @@ type AnyModel = Model<any, any, any, any, any>;
 /** What the host registers. */
 export interface Implementation<D extends Declarations, S, E> {
   readonly entity: Entity<D, any>;
-  readonly folded?: { readonly state: S; readonly events: E };
+  readonly folded?: { readonly state: S; readonly events: E } | undefined;
 }
 export type AnyImplementation = Implementation<any, any, any>;
 /** The union of an entity's events, `{ type, data }`. */
-export type EventOf<X> = X extends { readonly folded?: { readonly events: infer E } }
+export type EventOf<X> = X extends { readonly folded?: { readonly events: infer E } | undefined }
   ? { [K in keyof E & string]: RecordedEvent<K, E[K]> }[keyof E & string]
   : never;
 /** The state of an entity. */
-export type StateOf<X> = X extends { readonly folded?: { readonly state: infer S } } ? S : never;
+export type StateOf<X> = X extends { readonly folded?: { readonly state: infer S } | undefined } ? S : never;
 type RecordedEvent<K, P> = [P] extends [void] ? { readonly type: K; readonly data?: undefined } : { readonly type: K; readonly data: P };
 
 // ── behaviour ──
@@ -325,11 +325,11 @@ export interface EventMeta extends Meta {
 type Path<R> = keyof R & string;
 export interface Projection<R, X extends string> {
   readonly name: string;
-  readonly row?: { readonly of: R; readonly index: X };
+  readonly row?: { readonly of: R; readonly index: X } | undefined;
   /** Adds a source: reducers of the row by event type, and the key(s) of the row(s) an event concerns (default: the entity's id). */
   from<I extends AnyImplementation>(source: I, on: On<I, R>, key?: KeyOf<I>): Projection<R, X>;
 }
-type EventsOf<I> = I extends { readonly folded?: { readonly events: infer E } } ? E : never;
+type EventsOf<I> = I extends { readonly folded?: { readonly events: infer E } | undefined } ? E : never;
 type On<I, R> = {
   readonly [K in keyof EventsOf<I>]?: (
     row: R | undefined,

@@ -68,7 +68,7 @@ describe('durationMs()', () => {
     '½ day',
     'Infinity days',
   ];
-  it.each([...bad, -1, Number.NaN, Number.POSITIVE_INFINITY])('refuses %j', (duration) => {
+  it.each([...bad, -1, -0.1, Number.NaN, Number.POSITIVE_INFINITY, 1e16, '99999999999 weeks', true, null])('refuses %j', (duration) => {
     expectInvalid(() => durationMs(duration as Duration), /not a duration/);
   });
 
@@ -92,5 +92,6 @@ describe('dueAt()', () => {
 
   it('refuses a date that is none', () => {
     expectInvalid(() => dueAt(0, new Date(Number.NaN)), /date/);
+    expectInvalid(() => dueAt(1, Number.MAX_SAFE_INTEGER), /date/);
   });
 });

@@ -1,4 +1,4 @@
-import { durable, type EntityOptions, entity, query, serial, signal, typed, upcast } from 'perdure';
+import { activity, durable, type EntityOptions, entity, query, serial, signal, typed, upcast } from 'perdure';
 import { describe, expect, it } from 'vitest';
 import { definitionOf } from '../../../runtime/core/definition/entity.ts';
 import { Rejection } from '../../../runtime/core/rejection.ts';
@@ -28,6 +28,13 @@ describe('entity()', () => {
     expect(entity(type, {}).type).toBe(type);
   });
 
+  it('refuses an option it does not know and messages that are no object', () => {
+    expectInvalid(() => entity('e', {}, untyped({ reject: ['no'] })), /entity e.*'reject'.*rejects/);
+    expectInvalid(() => entity('e', untyped(undefined)), /entity e/);
+    expectInvalid(() => entity('e', untyped([signal()])), /entity e.*list/);
+    expectInvalid(() => entity(untyped(undefined), {}), /entity type/);
+  });
+
   it('refuses what is neither signal() nor query()', () => {
     expectInvalid(() => entity('e', { go: untyped(() => undefined) }), /e\.go/);
     expectInvalid(() => entity('e', { go: untyped({ kind: 'signal' }) }), /e\.go/);
@@ -35,7 +42,55 @@ describe('entity()', () => {
   });
 });
 
+describe('rejects', () => {
+  it.each(['', 'Busy', '1st', 'too_much', '-x', 'no!', 'x'.repeat(129)])('refuses the code %j', (code) => {
+    expectInvalid(() => entity('e', {}, { rejects: [code] }), /rejects of e/);
+    expectInvalid(() => activity('a', { rejects: [code] }), /rejects of activity a/);
+  });
+
+  it('refuses a code of the runtime, a code twice and what is no list', () => {
+    expectInvalid(() => entity('e', {}, { rejects: ['parked'] }), /rejects of e: 'parked' is a code of the runtime/);
+    expectInvalid(() => entity('e', {}, { rejects: ['no', 'no'] }), /rejects of e: 'no'.*twice/);
+    expectInvalid(() => entity('e', {}, { rejects: untyped('no') }), /rejects of e.*list/);
+    expectInvalid(() => entity('e', {}, { rejects: untyped([1]) }), /rejects of e/);
+  });
+
+  it('takes what is a code, also the names that every object has', () => {
+    expect(entity('e', {}, { rejects: ['a', 'too-much-2', 'constructor', 'x'.repeat(128)] }).rejects).toHaveLength(4);
+  });
+});
+
 describe('fold()', () => {
+  it('refuses an option it does not know, a timer twice and timers that are no list', () => {
+    expectInvalid(() => Job.fold(() => 0, {}, untyped({ timer: ['a'] })), /fold of job.*'timer'.*timers/);
+    expectInvalid(() => Job.fold(() => 0, {}, { timers: ['a', 'b', 'a'] }), /timers of job: 'a'.*twice/);
+    expectInvalid(() => Job.fold(() => 0, {}, { timers: untyped('late') }), /timers of job.*list/);
+  });
+
+  it('refuses reducers and an initial state that are no functions or are async', () => {
+    expectInvalid(() => Job.fold(untyped({ n: 0 }), {}), /fold of job: the initial state/);
+    expectInvalid(
+      () =>
+        Job.fold(
+          untyped(async () => 0),
+          {},
+        ),
+      /initial state.*async/,
+    );
+    expectInvalid(() => Job.fold(() => 0, { Went: untyped(1) }), /reducers of job: Went/);
+    expectInvalid(() => Job.fold(() => 0, { Went: untyped(async () => 0) }), /reducers of job: Went.*async/);
+    expectInvalid(
+      () =>
+        Job.fold(() => 0, {
+          Went: untyped(function* () {
+            yield 0;
+          }),
+        }),
+      /reducers of job: Went.*generator/,
+    );
+    expectInvalid(() => Job.fold(() => 0, untyped(undefined)), /reducers of job/);
+  });
+
   it('refuses names of events and timers that are no names', () => {
     expectInvalid(() => Job.fold(() => 0, { 'perdure:Wake': (n) => n }), /event of job/);
     expectInvalid(() => Job.fold(() => 0, {}, { timers: ['a-b'] }), /timer of job/);
@@ -78,6 +133,27 @@ describe('implement()', () => {
     expectInvalid(() => model.implement(untyped({ ...whole, queries: { size: durable(async () => 1) } })), /queries of job: size/);
   });
 
+  it('refuses an async function where nothing waits for it', () => {
+    expectInvalid(() => model.implement({ ...whole, signals: { go: untyped(async () => undefined), ask } }), /signals of job: go.*durable/);
+    expectInvalid(() => model.implement({ ...whole, timers: { late: untyped(async () => undefined) } }), /timers of job: late.*async/);
+    expectInvalid(() => model.implement({ ...whole, queries: { size: untyped(async () => 1) } }), /queries of job: size.*async/);
+    expectInvalid(() => durable(untyped(undefined)), /durable/);
+    expectInvalid(() => serial(untyped(1)), /serial/);
+  });
+
+  it('refuses a missing behaviour', () => {
+    for (const behaviour of [undefined, null, 1, []]) expectInvalid(() => model.implement(untyped(behaviour)), /implementation of job/);
+  });
+
+  it('does not take what every object has for a handler', () => {
+    const Odd = entity('odd', { toString: signal() });
+    const odd = Odd.fold(() => 0, {}, { timers: ['valueOf'] });
+    const handlers = { signals: { toString: go }, timers: { valueOf: go } };
+    expectInvalid(() => odd.implement(untyped({ ...handlers, signals: {} })), /signals of odd: toString/);
+    expectInvalid(() => odd.implement(untyped({ ...handlers, timers: {} })), /timers of odd: valueOf/);
+    expect(definitionOf(odd.implement(handlers)).signals.get('toString')).toEqual({ mode: 'plain', run: go });
+  });
+
   it.each<[EntityOptions, RegExp]>([
     [{ stateVersion: 0 }, /stateVersion/],
     [{ stateVersion: 1.5 }, /stateVersion/],
@@ -100,6 +176,25 @@ describe('upcast()', () => {
     const newest = upcasts.get('Went')?.reduce((payload: unknown, step) => step(payload), { n: '5' });
     expect(upcasts.get('Went')).toHaveLength(2);
     expect(newest).toBe(5);
+  });
+
+  it('refuses steps that are no functions or are async, and none at all', () => {
+    expectInvalid(() => upcast(untyped(1)), /upcast: step 1/);
+    expectInvalid(
+      () =>
+        upcast(
+          (n: number) => n,
+          untyped(async () => 1),
+        ),
+      /upcast: step 2.*async/,
+    );
+    expectInvalid(() => (upcast as () => unknown)(), /upcast/);
+  });
+
+  it('not made by upcast() is refused', () => {
+    for (const way of [{ steps: [(n: number) => n] }, (n: number) => n, undefined]) {
+      expectInvalid(() => model.implement({ ...whole, upcast: untyped({ Went: way }) }), /upcast of job: Went/);
+    }
   });
 
   it('of an event that does not exist is refused', () => {

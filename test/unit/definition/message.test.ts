@@ -8,6 +8,7 @@ import { carried } from '../../../runtime/core/definition/erased.ts';
 import { LIMITS } from '../../../runtime/core/limits.ts';
 import { expectInvalid } from './invalid.ts';
 
+const untyped = (value: unknown) => value as never;
 const Thing = entity('thing', {
   anything: signal({ input: typed<unknown>() }),
   nothing: signal(),
@@ -69,6 +70,36 @@ describe('a declaration', () => {
     expectInvalid(() => query({ output: z.int(), ...once }), /query.*'once'/);
   });
 
+  it('refuses what is no schema, in every place', () => {
+    const wrong: readonly unknown[] = [
+      {},
+      'text',
+      null,
+      () => true,
+      { '~standard': {} },
+      { '~standard': { version: 2, validate: () => ({}) } },
+    ];
+    for (const schema of wrong) {
+      expectInvalid(() => signal({ input: untyped(schema) }), /input of a signal/);
+      expectInvalid(() => signal({ output: untyped(schema) }), /output of a signal/);
+      expectInvalid(() => query({ input: untyped(schema), output: z.int() }), /input of a query/);
+      expectInvalid(() => query({ output: untyped(schema) }), /output of a query/);
+      expectInvalid(() => activity('a', { input: untyped(schema) }), /input of activity a/);
+      expectInvalid(() => activity('a', { output: untyped(schema) }), /output of activity a/);
+    }
+  });
+
+  it('takes a schema that is a function, as arktype makes them', () => {
+    const schema: object = Object.assign(() => true, { ...typed<number>() });
+    expect(signal({ input: untyped(schema) }).kind).toBe('signal');
+  });
+
+  it('of a query without an output, or of a signal with an odd `once`, is refused', () => {
+    expectInvalid(() => query(untyped({})), /query has no output/);
+    expectInvalid(() => query(untyped(undefined)), /query/);
+    expectInvalid(() => signal({ once: untyped('yes') }), /once/);
+  });
+
   it('typed() lets every value through as it is', async () => {
     const value = { any: 'thing' };
     expect(await typed<unknown>()['~standard'].validate(value)).toEqual({ value });
@@ -113,6 +144,29 @@ describe('an activity', () => {
     expect(activity('other', { rejects: ['declined'] }).rejected(error)).toBe(false);
     expect(charge.rejected(new Error('declined'))).toBe(false);
     expect(charge.rejected(undefined)).toBe(false);
+  });
+
+  const options: readonly (readonly [object, RegExp])[] = [
+    [{ timeout: '1 fortnight' }, /activity charge: timeout.*1 fortnight/],
+    [{ timeout: 0 }, /activity charge: timeout/],
+    [{ deadline: '0 ms' }, /activity charge: deadline/],
+    [{ heartbeat: -1 }, /activity charge: heartbeat/],
+    [{ retry: 3 }, /retry of activity charge/],
+    [{ retry: { attempt: 3 } }, /retry of activity charge.*'attempt'.*attempts/],
+    [{ retry: { attempts: 0 } }, /retry of activity charge: attempts/],
+    [{ retry: { attempts: 1.5 } }, /retry of activity charge: attempts/],
+    [{ retry: { factor: 0.5 } }, /retry of activity charge: factor/],
+    [{ retry: { factor: '2' } }, /retry of activity charge: factor/],
+    [{ retry: { initial: 'soon' } }, /retry of activity charge: initial.*soon/],
+    [{ retry: { max: Number.POSITIVE_INFINITY } }, /retry of activity charge: max/],
+  ];
+  it.each(options)('refuses the options %j, also for one call', (options, named) => {
+    expectInvalid(() => activity('charge', options), named);
+    expectInvalid(() => charge.with(options), named);
+  });
+
+  it('.implement() refuses what is no function', () => {
+    expectInvalid(() => charge.implement(untyped({})), /activity charge/);
   });
 
   it('refuses an option it does not know, also for one call', () => {

@@ -1,5 +1,5 @@
 import type { StandardJSONSchemaV1 } from '@standard-schema/spec';
-import type { AnySchema } from '../core/definition/types.ts';
+import type { AnySchema } from './types.ts';
 
 /** JSON Schema of the next parts of the document. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
