@@ -40,6 +40,8 @@ export interface Evidence {
   /** Did clocks jump? */
   readonly jumped: boolean;
   readonly faults: ReadonlyMap<string, number>;
+  /** What steps threw: nothing should. */
+  readonly uncaught: readonly string[];
   readonly trace: readonly string[];
   readonly hash: string;
   readonly steps: number;
@@ -87,6 +89,7 @@ export async function gather(parts: GatherParts): Promise<Evidence> {
     overdue: [...beforeSkip, ...fold.overdue(cluster.wallMs)],
     jumped,
     faults: cluster.faultLog.counts,
+    uncaught: world.uncaught,
     trace: world.trace.lines,
     hash: world.trace.hash(),
     steps: world.steps,

@@ -19,7 +19,7 @@ export interface SimulatedRowsParts {
  *
  * Invariants:
  * R1. It keeps the promises of the port (P1 to P3), whatever the faults.
- * R2. A write that fails may have taken effect; so may one that is under way when its node crashes.
+ * R2. A write that fails may have taken effect; so may one that is under way when its node crashes, but not later: rows are on the node's disk.
  */
 export class SimulatedReadStore implements ReadStore {
   readonly #parts: SimulatedRowsParts;
@@ -28,12 +28,16 @@ export class SimulatedReadStore implements ReadStore {
   constructor(parts: SimulatedRowsParts) {
     this.#parts = parts;
     const { life, dice } = parts;
+    const underWay = new Set<() => void>();
     const defer = (run: () => void) => {
-      const survives = dice.chance(0.5);
-      life.world.plan(`${life.name} rows`, this.#delay(), () => {
-        if (life.alive || survives) run();
+      underWay.add(run);
+      life.plan('rows', this.#delay(), () => {
+        if (underWay.delete(run)) run();
       });
     };
+    life.onEnd(() => {
+      for (const run of underWay) if (dice.chance(0.5)) run();
+    });
     this.#inner = new MemoryReadStore(parts.contents, { defer });
   }
 

@@ -12,6 +12,8 @@ import { Trace } from './trace.ts';
  */
 export class World {
   readonly trace = new Trace();
+  /** What steps threw. */
+  readonly uncaught: string[] = [];
   readonly #dice: Dice;
   #nowMs: number;
   #count = 0;
@@ -68,7 +70,17 @@ export class World {
       if (step === undefined) return this.#nowMs >= endMs ? 'time' : 'idle';
       this.#count += 1;
       this.trace.add(this.#nowMs, step.label);
-      step.run();
+      this.#take(step);
+    }
+  }
+
+  /** What a step throws would end a process; here it is a fact, and the world goes on. */
+  #take({ run, label }: Step): void {
+    try {
+      run();
+    } catch (error) {
+      this.uncaught.push(`${label}: ${error instanceof Error ? error.stack : String(error)}`);
+      this.note('uncaught', String(error));
     }
   }
 

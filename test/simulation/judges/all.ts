@@ -2,7 +2,7 @@ import type { Evidence } from '../evidence.ts';
 import { DEFINITIONS, PROJECTIONS } from '../simulate.ts';
 import type { Judge, Violation } from './judge.ts';
 import { answeredExactlyOnce, noAcknowledgedSignalLost, noneTwice, noOpIsCurrent, orderPerEntity, refusedLeftNothing } from './requests.ts';
-import { quiescence, rowsAreFoldOfLog, tokenHonoured } from './rows.ts';
+import { nothingUncaught, quiescence, rowsAreFoldOfLog, tokenHonoured } from './rows.ts';
 import { oneWriterPerRevision, parkedKeepsOrder, sendsArriveOnceInOrder, stateIsFoldOfStream, timersFire } from './streams.ts';
 
 /** Every judge of one run. */
@@ -21,6 +21,7 @@ export const JUDGES: readonly Judge[] = [
   rowsAreFoldOfLog(DEFINITIONS, PROJECTIONS),
   tokenHonoured,
   quiescence,
+  nothingUncaught,
 ];
 
 /** What all judges have to say about a run. */

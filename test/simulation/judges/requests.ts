@@ -89,7 +89,8 @@ export const answeredExactlyOnce: Judge = {
       request.attempts.flatMap(({ answers, node, nodeEnded, withdrawn }) => {
         if (answers.length > 1) return [`${nameOf(request)} was answered ${answers.length} times by ${node}`];
         if (answers.length === 1 && withdrawn !== undefined) return [`${nameOf(request)} was withdrawn and answered by ${node}`];
-        const excused = nodeEnded === 'crashed' || withdrawn !== undefined;
+        // A source hears nothing of an orderly stop: it sends again from where it knows of an end.
+        const excused = nodeEnded === 'crashed' || withdrawn !== undefined || (nodeEnded === 'stopped' && request.mark !== undefined);
         return answers.length === 0 && !excused ? [`${nameOf(request)} was never answered by ${node} (${nodeEnded ?? 'running'})`] : [];
       }),
     ),

@@ -114,3 +114,9 @@ export const quiescence: Judge = {
     ...(unfinished ? ['clients wait for ever'] : []),
   ],
 };
+
+/** Nothing is thrown where nobody catches it: it would end the process. */
+export const nothingUncaught: Judge = {
+  name: 'nothing-uncaught',
+  judge: ({ uncaught }) => uncaught,
+};

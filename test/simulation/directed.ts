@@ -1,0 +1,85 @@
+import type { EntityDefinition } from '../../runtime/core/definition/erased.ts';
+import type { HostLimits } from '../../runtime/host/context.ts';
+import { Cluster } from '../../runtime/testing/simulation/cluster.ts';
+import { Dice } from '../../runtime/testing/simulation/dice.ts';
+import { type Faults, NO_FAULTS } from '../../runtime/testing/simulation/faults.ts';
+import { History, type Request } from '../../runtime/testing/simulation/history.ts';
+import type { Wrapping } from '../../runtime/testing/simulation/node.ts';
+import { World } from '../../runtime/testing/simulation/world.ts';
+import { LogFold } from './log-fold.ts';
+import { DEFINITIONS, PROJECTIONS } from './simulate.ts';
+import { defectiveTangle, soundTangle } from './tangle.ts';
+import type { Asked } from './wishes.ts';
+
+/** A world of one node that a test leads by the hand: nothing goes wrong in it but what the test asks for. */
+export class Directed {
+  readonly world: World;
+  readonly cluster: Cluster;
+  readonly fold: LogFold;
+  /** What the next node runs. */
+  definitions: readonly EntityDefinition[] = [soundTangle];
+  readonly #history = new History();
+
+  constructor(options: { readonly limits?: Partial<HostLimits>; readonly faults?: Partial<Faults>; readonly wrapping?: Wrapping } = {}) {
+    const dice = new Dice('directed');
+    this.world = new World(dice);
+    this.cluster = new Cluster({
+      world: this.world,
+      dice,
+      faults: { ...NO_FAULTS, ...options.faults },
+      nodes: 1,
+      definitions: () => this.definitions,
+      projections: PROJECTIONS,
+      limits: options.limits ?? {},
+      wrapping: options.wrapping ?? {},
+    });
+    this.fold = new LogFold(this.cluster.log, DEFINITIONS);
+  }
+
+  /** Starts the node; `defective` with the older code. */
+  async start(defective = false): Promise<void> {
+    this.definitions = [defective ? defectiveTangle : soundTangle];
+    this.cluster.start();
+    await this.pass(10);
+  }
+
+  /** Lets time pass. */
+  async pass(forMs: number): Promise<void> {
+    await this.world.run({ forMs, maxSteps: 100_000 });
+  }
+
+  /** Crashes the node and waits until the next one runs. */
+  async restart(): Promise<void> {
+    this.cluster.redeploy();
+    await this.world.run({ finished: () => this.cluster.running.length > 0, forMs: 10_000 });
+  }
+
+  /** Sends a message with a key; the answers are in the request's attempts. */
+  send(asked: Asked, wants: Request['wants'] = 'durability'): Request {
+    const number = this.#history.requests.length + 1;
+    const request = this.#history.add({ ...asked, from: 'test', number, wants, key: `test:${number}` });
+    void this.node.deliver(request, `test:${number}`);
+    return request;
+  }
+
+  get node() {
+    const [node] = this.cluster.running;
+    if (node === undefined) throw new Error('no node runs');
+    return node;
+  }
+
+  /** Types of the records of a stream, and what they say. */
+  records(stream: string): readonly { readonly type: string; readonly data: unknown; readonly time: number }[] {
+    this.fold.update();
+    return this.fold.turns
+      .filter((turn) => turn.stream === stream)
+      .flatMap(({ records, time }) => records.map(({ type, data }) => ({ type, data, time })));
+  }
+
+  /** The data of all records of a type in a stream. */
+  data(stream: string, type: string): readonly unknown[] {
+    return this.records(stream)
+      .filter((record) => record.type === type)
+      .map(({ data }) => data);
+  }
+}
