@@ -16,6 +16,7 @@ export interface AgendaRow {
 type Pending = AgendaRow | { readonly at: undefined; readonly revision: Revision };
 
 const TABLE = 'perdure.agenda@1';
+const WAKE = journalType('Wake');
 const FLUSH_MS = 1_000;
 /** Changes kept in memory before they are written early. */
 const MAX_PENDING = 10_000;
@@ -62,7 +63,7 @@ export class Agenda {
     await this.#rows.declare({ table: TABLE, indexes: { at: ['at'] } });
     this.#checkpoint = await this.#rows.checkpoint(TABLE);
     this.#seen = this.#checkpoint?.position ?? 0;
-    this.#subscription = this.#context.store.subscribe({ from: this.#seen });
+    this.#subscription = this.#context.store.subscribe({ from: this.#seen, types: [WAKE] });
     void this.#follow(this.#subscription);
     this.#schedule();
   }
@@ -75,12 +76,11 @@ export class Agenda {
   }
 
   async #follow(subscription: Subscription): Promise<void> {
-    const wake = journalType('Wake');
     try {
       for await (const batch of subscription) {
         for (const turn of batch.turns) {
           for (const [index, record] of turn.records.entries()) {
-            if (record.type !== wake) continue;
+            if (record.type !== WAKE) continue;
             this.#note(turn.stream, { at: (record.data as JournalData['Wake']).at, revision: turn.firstRevision + index });
           }
         }

@@ -48,7 +48,7 @@ export class Outbox {
     const saved = await this.#context.store.getValue(WATERMARK);
     this.#saved = saved === undefined ? 0 : Number(new TextDecoder().decode(saved));
     this.#scanned = this.#saved;
-    this.#subscription = this.#context.store.subscribe({ from: this.#saved });
+    this.#subscription = this.#context.store.subscribe({ from: this.#saved, types: [SENT] });
     void this.#follow(this.#subscription);
     this.#schedule();
   }

@@ -34,7 +34,8 @@ export interface EventStore {
 
   /**
    * All turns with position >= `from`, in order, then those to come, as they become durable. Pushes without polling. Several
-   * subscriptions are independent; a slow one holds back nobody and is served from disk.
+   * subscriptions are independent; a slow one holds back nobody and is served from disk. The first batch comes at once, empty if nothing
+   * is there; while only turns come that a subscription does not want, its checkpoint may move late (by about a tenth of a second).
    */
   subscribe(options: SubscribeOptions): Subscription;
 
@@ -76,6 +77,19 @@ export interface SubscribeOptions {
   readonly from: Position;
   /** Only streams whose name starts with one of these; absent for all. */
   readonly prefixes?: readonly string[];
+  /** Only turns that hold a record of one of these types; absent for all. */
+  readonly types?: readonly string[];
+}
+
+/** May a subscription want turns of this stream? */
+export function wantsStream({ prefixes }: SubscribeOptions, stream: StreamName): boolean {
+  return prefixes === undefined || prefixes.some((prefix) => stream.startsWith(prefix));
+}
+
+/** Does a subscription want this turn? */
+export function wants(options: SubscribeOptions, stream: StreamName, records: readonly { readonly type: string }[]): boolean {
+  const { types } = options;
+  return wantsStream(options, stream) && (types === undefined || records.some(({ type }) => types.includes(type)));
 }
 
 /** A subscription is read by iterating; `close` ends the iteration. One iteration per subscription. */

@@ -326,6 +326,27 @@ function subscribing({ store, fresh }: Context): void {
     expect(data(both.turns)).toEqual(['a', 'b']);
   });
 
+  test('only turns with a record of the types, from the log and as they come; the checkpoint moves over the others', async () => {
+    const stream = fresh();
+    const typed = (revision: number, type: string): Commit => {
+      const commit = commitOf(stream, revision, type);
+      return { ...commit, records: commit.records.map((record) => ({ ...record, type })) };
+    };
+    await append(store(), typed(-1, 'Wanted'));
+    await append(store(), typed(0, 'Other'));
+    const options = { from: 0, prefixes: [stream], types: ['Wanted'] };
+    const reading = take(store().subscribe(options), (got) => got.length >= 2);
+    await append(store(), typed(1, 'Other'));
+    await append(store(), typed(2, 'Wanted'));
+    const [outcome] = await append(store(), typed(3, 'Other'));
+    const last = outcome?.kind === 'committed' ? outcome.position : Number.NaN;
+    expect((await reading).turns.map(({ type }) => type)).toEqual(['Wanted', 'Wanted']);
+    const { checkpoint } = await take(store().subscribe(options), (_, batch) => batch.checkpoint > last);
+    const live = take(store().subscribe({ ...options, from: checkpoint }), (_, batch) => batch.checkpoint > checkpoint);
+    await append(store(), typed(4, 'Other'));
+    expect((await live).turns).toEqual([]);
+  });
+
   test('says that it has caught up, also when there is nothing to deliver', async () => {
     const stream = fresh();
     const from = await store().headPosition();

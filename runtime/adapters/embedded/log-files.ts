@@ -1,4 +1,4 @@
-import { constants, read } from 'node:fs';
+import { constants, read, write } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -89,11 +89,19 @@ class NodeLogFile implements LogFile {
     this.#handle = handle;
   }
 
-  async write(bytes: Uint8Array, offset: number): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, offset + done);
-      done += bytesWritten;
-    }
+  /** By callback, as `read`. */
+  write(bytes: Uint8Array, offset: number): Promise<void> {
+    const { fd } = this.#handle;
+    return new Promise((resolve, reject) => {
+      const next = (done: number): void => {
+        write(fd, bytes, done, bytes.length - done, offset + done, (error, count) => {
+          if (error !== null) reject(error);
+          else if (done + count === bytes.length) resolve();
+          else next(done + count);
+        });
+      };
+      next(0);
+    });
   }
 
   async extend(from: number, to: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { LIMITS } from '../../core/limits.ts';
 import type { Position, Revision, StoredTurn, StreamName } from '../../core/record.ts';
-import type { SubscribeOptions, Subscription, SubscriptionBatch } from '../../ports/event-store.ts';
+import { type SubscribeOptions, type Subscription, type SubscriptionBatch, wants, wantsStream } from '../../ports/event-store.ts';
 import { BlockScan } from './block-scan.ts';
 import { frameInfo, readTurn } from './frame.ts';
 import type { Segments } from './segments.ts';
@@ -54,14 +54,15 @@ export class LogSubscription implements Subscription {
   async *[Symbol.asyncIterator](): AsyncGenerator<SubscriptionBatch> {
     if (this.#iterated) throw new Error('a subscription is iterated once');
     this.#iterated = true;
-    const { tail } = this.#options;
-    let cursor = this.#options.subscribe.from;
+    const { tail, subscribe } = this.#options;
+    let cursor = subscribe.from;
     try {
       for (let first = true; !this.#done; ) {
         if (cursor >= tail.end && !first) {
-          await new Promise<void>((resolve) => tail.wait(resolve));
-          continue;
+          await new Promise<void>((resolve) => tail.wait(this, subscribe, resolve));
+          cursor = Math.max(cursor, tail.cursorOf(this));
         }
+        if (this.#done) break;
         first = false;
         const { turns, checkpoint } = this.#fromTail(cursor) ?? (await this.#fromDisk(cursor));
         cursor = checkpoint;
@@ -74,7 +75,8 @@ export class LogSubscription implements Subscription {
   }
 
   #fromTail(cursor: Position): Collected | undefined {
-    const blocks = this.#options.tail.blocksFrom(cursor);
+    const { subscribe, tail } = this.#options;
+    const blocks = tail.blocksFrom(cursor);
     if (blocks === undefined) return undefined;
     const turns: StoredTurn[] = [];
     let checkpoint = cursor;
@@ -83,7 +85,7 @@ export class LogSubscription implements Subscription {
       for (const turn of block.turns) {
         if (turn.position < cursor) continue;
         if (turns.length >= LIMITS.maxSubscriptionTurns || turn.position > until) return { turns, checkpoint: turn.position };
-        const kept = this.#wants(turn.stream) ? this.#trim(turn) : undefined;
+        const kept = wants(subscribe, turn.stream, turn.records) ? this.#trim(turn) : undefined;
         if (kept !== undefined) turns.push(kept);
       }
       checkpoint = block.end;
@@ -102,7 +104,7 @@ export class LogSubscription implements Subscription {
   }
 
   async #scan(cursor: Position): Promise<Collected> {
-    const { segments, salt, tail } = this.#options;
+    const { segments, salt, subscribe, tail } = this.#options;
     const turns: StoredTurn[] = [];
     let checkpoint = cursor;
     const until = cursor + LIMITS.maxSubscriptionBytes;
@@ -116,18 +118,14 @@ export class LogSubscription implements Subscription {
           return { turns, checkpoint: position };
         }
         const info = frameInfo(block.extent, position);
-        if (!this.#wants(info.stream)) continue;
+        if (!wantsStream(subscribe, info.stream)) continue;
         const turn = readTurn(block.extent, info, this.#options.forgotten.get(info.stream) ?? 0);
-        if (turn !== undefined) turns.push(turn);
+        if (turn !== undefined && wants(subscribe, turn.stream, turn.records)) turns.push(turn);
       }
       checkpoint = block.end;
       if (checkpoint > until) break;
     }
     return { turns, checkpoint };
-  }
-
-  #wants(stream: StreamName): boolean {
-    return this.#options.subscribe.prefixes?.some((prefix) => stream.startsWith(prefix)) ?? true;
   }
 
   #trim(turn: StoredTurn): StoredTurn | undefined {

@@ -1,4 +1,5 @@
 import type { Commit, Position, StoredTurn } from '../../core/record.ts';
+import { type SubscribeOptions, wants } from '../../ports/event-store.ts';
 
 /**
  * The newest durable blocks in memory, for subscriptions that keep up, and the bell that wakes them.
@@ -6,6 +7,8 @@ import type { Commit, Position, StoredTurn } from '../../core/record.ts';
  * Invariants:
  * G1. The blocks kept are the newest ones without a gap: if the tail covers a position it has every turn from there on.
  * G2. Bounded in bytes and blocks; what every subscription that keeps up has been handed is let go at once, so that what a turn was made of dies young.
+ * G3. A subscription that waits is woken by the first block with a turn it wants; blocks without one only move its cursor, and within
+ *     LATE_MS it is woken all the same, so that its checkpoint follows.
  */
 export interface TailBlock {
   readonly end: Position;
@@ -15,6 +18,7 @@ export interface TailBlock {
 
 const MAX_TAIL_BYTES = 8 * 1024 * 1024;
 const MAX_TAIL_BLOCKS = 1_024;
+const LATE_MS = 100;
 
 export class Tail {
   #blocks: KeptBlock[] = [];
@@ -22,7 +26,8 @@ export class Tail {
   /** Every turn from here on is in the blocks. */
   #from: Position;
   #end: Position;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Map<object, { readonly options: SubscribeOptions; readonly wake: () => void }>();
+  #later: NodeJS.Timeout | undefined;
   /** How far each subscription has got. */
   readonly #readers = new Map<object, Position>();
 
@@ -54,10 +59,11 @@ export class Tail {
       this.#from = end;
       return;
     }
-    this.#blocks.push({ turns: commits.map((commit, index) => turnOf(commit, positions[index] ?? start)), start, end });
+    const block = { turns: commits.map((commit, index) => turnOf(commit, positions[index] ?? start)), start, end };
+    this.#blocks.push(block);
     this.#bytes += end - start;
     while (this.#bytes > MAX_TAIL_BYTES || this.#blocks.length > MAX_TAIL_BLOCKS) this.#drop();
-    this.ring();
+    this.#wakeWanting(block, end);
   }
 
   /** The blocks from the one that holds `position` on, or undefined if it has left the tail (G1). */
@@ -75,15 +81,40 @@ export class Tail {
     this.#from = this.#end;
   }
 
-  /** Calls `wake` once, when the next block is durable or the bell is rung. */
-  wait(wake: () => void): void {
-    this.#waiting.add(wake);
+  /** Where a subscription goes on: what it was told to want is not in what it was moved past. */
+  cursorOf(reader: object): Position {
+    return this.#readers.get(reader) ?? 0;
   }
 
+  /** Calls `wake` once, when there is something for the reader (G3) or the bell is rung. */
+  wait(reader: object, options: SubscribeOptions, wake: () => void): void {
+    this.#waiting.set(reader, { options, wake });
+  }
+
+  /** Wakes everybody who waits. */
   ring(): void {
-    const waiting = [...this.#waiting];
+    const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const wake of waiting) wake();
+    for (const { wake } of waiting) wake();
+  }
+
+  #wakeWanting(block: TailBlock, end: Position): void {
+    let passed = false;
+    for (const [reader, { options, wake }] of this.#waiting) {
+      if (block.turns.some(({ stream, records }) => wants(options, stream, records))) {
+        this.#waiting.delete(reader);
+        wake();
+      } else {
+        passed = true;
+        this.#readers.set(reader, end);
+      }
+    }
+    if (!passed) return;
+    this.#release();
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined;
+      this.ring();
+    }, LATE_MS).unref();
   }
 
   /** Drops the blocks that nobody needs any more; who is behind the tail reads from disk and needs none. */

@@ -1,6 +1,6 @@
 import { LIMITS } from '../../core/limits.ts';
 import type { StoredTurn } from '../../core/record.ts';
-import type { SubscribeOptions, Subscription, SubscriptionBatch } from '../../ports/event-store.ts';
+import { type SubscribeOptions, type Subscription, type SubscriptionBatch, wants, wantsStream } from '../../ports/event-store.ts';
 import { firstTurn, type MemoryLog, unpackTurn } from './event-store-log.ts';
 
 /**
@@ -65,16 +65,12 @@ export class MemorySubscription implements Subscription {
     let index = firstTurn(all, (turn) => turn.position >= from);
     for (; index < all.length && turns.length < LIMITS.maxSubscriptionTurns && bytes < LIMITS.maxSubscriptionBytes; index++) {
       const packed = all[index];
-      if (packed === undefined || !this.#wants(packed.stream)) continue;
+      if (packed === undefined || !wantsStream(this.#options, packed.stream)) continue;
       const turn = unpackTurn(this.#log, packed);
-      if (turn !== undefined) turns.push(turn);
+      if (turn !== undefined && wants(this.#options, turn.stream, turn.records)) turns.push(turn);
       bytes += packed.size;
     }
     const checkpoint = all[index]?.position ?? Math.max(next, from);
     return { turns, checkpoint, caughtUp: checkpoint >= next };
-  }
-
-  #wants(stream: string): boolean {
-    return this.#options.prefixes?.some((prefix) => stream.startsWith(prefix)) ?? true;
   }
 }
