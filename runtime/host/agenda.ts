@@ -72,7 +72,8 @@ export class Agenda {
     this.#stopped = true;
     this.#cancel?.();
     this.#subscription?.close();
-    await this.#flush();
+    // What is not written now is read from the log again (D3).
+    await this.#flush().catch((error: unknown) => this.#context.log.error('agenda-failed', { error }));
   }
 
   async #follow(subscription: Subscription): Promise<void> {

@@ -12,7 +12,7 @@ import { Counters } from './counters.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
 import { Life } from './life.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { Mailbox, Queued } from './mailbox.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
@@ -148,19 +148,26 @@ export function createHost(parts: HostParts): Host {
     return waiting;
   }
 
+  /** Tells the callers of what will not be finished. A source is told nothing: it sends again from where it knows of an end. */
+  function dismiss(mailbox: Mailbox): void {
+    const dismissed = (item: Queued, answer: Answer) => {
+      if (item.kind !== 'signal' || item.mark === undefined) replies.answer(item, answer);
+    };
+    for (const item of mailbox.flight?.batch ?? []) {
+      dismissed(item, failed('outcome-unknown', 'the node stopped before the store had said whether the message is durable'));
+    }
+    for (let item = mailbox.shift(); item !== undefined; item = mailbox.shift()) {
+      dismissed(item, failed('draining', 'the node stopped before the message was taken'));
+    }
+  }
+
   async function stop(drainMs: number): Promise<void> {
     if (state === 'stopped') return;
     if (state !== 'failed') state = 'draining';
     const until = clock.now() + drainMs;
     await outbox.stop();
     while (backlog.messages > 0 && clock.now() < until) await new Promise<void>((resolve) => void clock.after(5, resolve));
-    for (const mailbox of mailboxes.all()) {
-      for (let item = mailbox.shift(); item !== undefined; item = mailbox.shift()) {
-        // Its source sends it again, from where it knows of an end; told now, it would take this for one.
-        if (item.kind === 'signal' && item.mark !== undefined) continue;
-        replies.answer(item, failed('draining', 'the node stopped before the message was taken'));
-      }
-    }
+    for (const mailbox of mailboxes.all()) dismiss(mailbox);
     await agenda.stop();
     mailboxes.stop();
     life.stop();

@@ -32,6 +32,7 @@ export class Outbox {
   #resume: (() => void) | undefined;
   #subscription: Subscription | undefined;
   #cancel: (() => void) | undefined;
+  #stopped = false;
 
   constructor(context: HostContext, deliver: (delivery: Delivery) => void, deadLetters: DeadLetters) {
     this.#context = context;
@@ -54,9 +55,11 @@ export class Outbox {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#cancel?.();
     this.#subscription?.close();
-    await this.#save();
+    // The next start reads the log again from the watermark before: no reason not to stop.
+    await this.#save().catch((error: unknown) => this.#context.log.error('watermark-not-saved', { error }));
   }
 
   async #follow(subscription: Subscription): Promise<void> {
@@ -135,6 +138,8 @@ export class Outbox {
   }
 
   #schedule(): void {
+    // A save under way when the outbox stops must not plan the next.
+    if (this.#stopped) return;
     this.#cancel = this.#context.clock.after(SAVE_MS, () => {
       this.#save().then(
         () => this.#schedule(),
