@@ -215,3 +215,22 @@ test('reads L1: a view is answered although its entity leaves memory after every
     { notes: 1, total: 0, fired: 0 },
   ]);
 });
+
+test('host: stopping tells the caller of an append under way that nobody knows its outcome, although the watermark cannot be saved', async () => {
+  const run = new Directed({
+    wrapping: { store: (inner) => like(inner, { append: () => undefined, putValue: failed }) },
+  });
+  await run.start();
+  const taken = run.send(Tangle('a').add({ ...told, amount: 1 }), 'outcome');
+  await run.pass(100);
+  const waiting = run.send(Tangle('a').add({ ...told, n: 2, amount: 1 }), 'outcome');
+  const { node } = run;
+  const stopped = { yet: false };
+  void node.host.stop(200).then(() => {
+    stopped.yet = true;
+  });
+  await run.world.run({ finished: () => stopped.yet, forMs: 10_000 });
+  expect(stopped.yet).toBe(true);
+  expect(taken.attempts[0]?.answers).toMatchObject([{ kind: 'failed', code: 'outcome-unknown' }]);
+  expect(waiting.attempts[0]?.answers).toMatchObject([{ kind: 'failed', code: 'draining' }]);
+});

@@ -39,6 +39,10 @@ async function clientWork(name: string, parts: Parts, scenario: Scenario): Promi
   const loves = dice.chance(0.4) ? drawReference : drawTangle;
   for (let left = dice.int(5, 20); left > 0; left -= 1) {
     await world.sleep(dice.chance(0.3) ? 0 : dice.int(0, 1_500), `${name} thinks`);
+    if (scenario.alone !== true && dice.chance(0.15)) {
+      await client.burst(burstOf(client, dice, scenario));
+      continue;
+    }
     const n = client.next();
     const told = { from: name, n };
     const asked = loves === drawTangle ? drawTangle(told, dice, scenario.weights) : drawReference(told, dice);
@@ -46,6 +50,15 @@ async function clientWork(name: string, parts: Parts, scenario: Scenario): Promi
     const { request, answer } = await client.perform({ ...asked, number: n, wants: wantsOf(asked, dice), ...key });
     if (answer?.kind === 'done' && dice.chance(0.3)) await readBack(parts, dice, request, answer);
   }
+}
+
+function burstOf(client: SimulatedClient, dice: Dice, { weights }: Scenario) {
+  const ids = [dice.pick(['a', 'b', 'c', 'd'])];
+  return Array.from({ length: dice.int(2, 6) }, () => {
+    const number = client.next();
+    const asked = drawTangle({ from: client.name, n: number }, dice, weights, ids);
+    return { ...asked, number, wants: wantsOf(asked, dice), key: `${client.name}:${number}` };
+  });
 }
 
 /** Reads with the token of an acknowledged change. */

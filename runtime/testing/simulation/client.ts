@@ -34,7 +34,24 @@ export class SimulatedClient {
 
   /** Sends a request and stays with it until its end. Without a key it is sent once; undefined if nobody knows what came of it. */
   async perform(wish: Omit<Wish, 'from'>): Promise<{ readonly request: Request; readonly answer: Answer | undefined }> {
-    const request = this.#history.add({ ...wish, from: this.name });
+    return this.#settle(this.#history.add({ ...wish, from: this.name }));
+  }
+
+  /** Sends several requests, each with a key, to one node at once, and stays with each until its end. */
+  async burst(wishes: readonly (Omit<Wish, 'from'> & { readonly key: string })[]): Promise<void> {
+    const requests = wishes.map((wish) => this.#history.add({ ...wish, from: this.name }));
+    const node = await this.#node();
+    const answers = await Promise.all(requests.map((request) => node.deliver(request, request.key ?? '')));
+    const clean = answers.every((answer) => answer !== undefined && answer.kind !== 'failed');
+    for (const [at, request] of requests.entries()) {
+      const answer = answers[at];
+      request.unordered = !clean;
+      if (answer !== undefined && isFinal(answer)) request.final = answer;
+      else await this.#settle(request);
+    }
+  }
+
+  async #settle(request: Request): Promise<{ readonly request: Request; readonly answer: Answer | undefined }> {
     const signalId = request.key ?? this.#dice.id();
     for (;;) {
       const node = await this.#node();

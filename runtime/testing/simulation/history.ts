@@ -34,6 +34,8 @@ export interface Attempt {
 export interface Request extends Wish {
   readonly attempts: Attempt[];
   final: Answer | undefined;
+  /** Sent together with others of which some had to be repeated: their order is nobody's promise any more. */
+  unordered: boolean;
 }
 
 /** A read with a token, and what it showed. */
@@ -53,7 +55,7 @@ export class History {
   readonly reads: TokenRead[] = [];
 
   add(wish: Wish): Request {
-    const request: Request = { ...wish, attempts: [], final: undefined };
+    const request: Request = { ...wish, attempts: [], final: undefined, unordered: false };
     this.requests.push(request);
     return request;
   }

@@ -105,7 +105,7 @@ export const orderPerEntity: Judge = {
     for (const request of evidence.requests) {
       const [effect] = effectsOf(evidence, request);
       // What was rejected, or nobody knows the end of, may come in later by another attempt.
-      if (effect === undefined || (request.final?.kind !== 'done' && request.mark === undefined)) continue;
+      if (effect === undefined || request.unordered || (request.final?.kind !== 'done' && request.mark === undefined)) continue;
       const slot = `${request.from} ${request.type}/${request.id}`;
       const before = last.get(slot);
       if (before !== undefined && before.request.number < request.number && before.revision >= effect.revision) {
