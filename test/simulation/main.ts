@@ -28,7 +28,9 @@ async function main(): Promise<void> {
   const counts = { runs: 0, steps: 0, failed: 0, requests: 0, faults: new Map<string, number>() };
   for (let seed = first; seed < first + Number(options.seeds); seed += 1) {
     for (const scenario of scenarios) {
-      const evidence = await simulate(scenario, seed);
+      const evidence = await simulate(scenario, seed).catch((error: unknown) => {
+        throw new Error(`scenario ${scenario.name}, seed ${seed} ended in an error`, { cause: error });
+      });
       counts.runs += 1;
       counts.steps += evidence.steps;
       counts.requests += evidence.requests.length;
