@@ -1,5 +1,5 @@
+import type { Delivery } from '../ports/signal-bus.ts';
 import type { HostLimits } from './context.ts';
-import type { Delivery } from './delivery.ts';
 
 /**
  * What waits in all mailboxes, counted: the bound that keeps memory finite. A message counts from `deliver` to its answer.

@@ -5,7 +5,7 @@ import type { Commit, NewRecord, Position, Revision, StreamName } from '../core/
 import { streamOf } from '../core/record.ts';
 import type { OperatorInput, QueryInput, ReleaseInput, TimerInput } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/run-turn.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from '../ports/signal-bus.ts';
 
 /** A message of the host's own making, and whom to tell. */
 export type Asked = (TimerInput | QueryInput | ReleaseInput | OperatorInput) & { readonly done: (answer: Answer) => void };

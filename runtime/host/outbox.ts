@@ -4,9 +4,9 @@ import { LIMITS } from '../core/limits.ts';
 import { homePartition } from '../core/partition.ts';
 import { addressOf, type Position, type StoredTurn } from '../core/record.ts';
 import type { Subscription } from '../ports/event-store.ts';
+import type { Delivery } from '../ports/signal-bus.ts';
 import type { HostContext } from './context.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { Delivery } from './delivery.ts';
 
 const SAVE_MS = 1_000;
 const WATERMARK = 'outbox';

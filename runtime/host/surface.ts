@@ -1,7 +1,7 @@
 import type { Answer } from '../core/answer.ts';
 import type { EntityDefinition } from '../core/definition/erased.ts';
 import type { Position, Revision } from '../core/record.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from '../ports/signal-bus.ts';
 
 /**
  * What the edges (HTTP, client in process, CLI, tests) may ask of a host. Everything that is one per signal takes a callback, so that a tick

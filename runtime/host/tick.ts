@@ -84,6 +84,7 @@ export class Tick {
     const turnId = entropy.turnId();
     const env = { nowMs: time, turnId, freeze, maxTurnBytes: limits.maxTurnBytes, onDefect: this.#onDefect };
     const result = guard.run(time, turnId, () => runTurn(image, batch, env));
+    if (this.#defects.length > 0) this.#tellDefects();
     const taken = result.decisions.length;
     if (taken < batch.length) {
       const left = batch.splice(taken);
@@ -116,11 +117,19 @@ export class Tick {
     return batch;
   }
 
+  readonly #defects: { readonly error: unknown; readonly input: Input; readonly image: Image }[] = [];
   readonly #onDefect = (error: unknown, input: Input, image: Image): void => {
-    this.#context.counters.defects += 1;
-    const name = input.kind === 'signal' ? input.name : input.kind;
-    this.#context.log.error('defect', { type: image.definition.type, id: image.id, kind: input.kind, name, error });
+    this.#defects.push({ error, input, image });
   };
+
+  /** Outside of the guard, which refuses what a log does to write. */
+  #tellDefects(): void {
+    for (const { error, input, image } of this.#defects.splice(0)) {
+      this.#context.counters.defects += 1;
+      const name = input.kind === 'signal' ? input.name : input.kind;
+      this.#context.log.error('defect', { type: image.definition.type, id: image.id, kind: input.kind, name, error });
+    }
+  }
 }
 
 /** A message goes back to the mailbox as if it had not been taken. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Answer } from '../core/answer.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Delivery, MessageContext } from '../host/delivery.ts';
+import type { MessageContext } from '../core/turn/input.ts';
+import type { Delivery } from '../ports/signal-bus.ts';
 import type { BatchForm } from './batch-form.ts';
 import type { Edge } from './edge.ts';
 import { problemOfAnswer } from './edge-delivery.ts';
@@ -102,7 +103,7 @@ export class Batch {
 
   #deliver(index: number, value: unknown, bytes: number): void {
     try {
-      this.#edge.host.deliver(new BatchDelivery(this, index, messageOf(value), bytes, this.#context));
+      this.#edge.signals.publish(new BatchDelivery(this, index, messageOf(value), bytes, this.#context));
     } catch (error) {
       this.settle(index, problemOfLine(error, this.#exchange));
     }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Answer } from '../core/answer.ts';
-import type { Delivery, MessageContext } from '../host/delivery.ts';
+import type { MessageContext } from '../core/turn/input.ts';
+import type { Delivery } from '../ports/signal-bus.ts';
 import { Expiring } from './deadlines.ts';
 import type { Edge } from './edge.ts';
 import type { Exchange } from './exchange.ts';

@@ -1,5 +1,5 @@
 import { LIMITS } from '../core/limits.ts';
-import type { Delivery } from '../host/delivery.ts';
+import type { Delivery } from '../ports/signal-bus.ts';
 import { decodeBody, readBody } from './body.ts';
 import { contextOf, tokensOf } from './context.ts';
 import type { Edge } from './edge.ts';
@@ -38,8 +38,11 @@ function deliver(edge: Edge, asked: Asked, wants: Delivery['wants'], body: Buffe
     context: contextOf(headers),
     bytes: body.length,
   });
-  if (wants === 'outcome') edge.deadlines.add(delivery, waitMs(query, 'timeout', LIMITS.defaultWaitMs));
-  edge.host.deliver(delivery);
+  if (wants === 'durability') edge.signals.publish(delivery);
+  else {
+    edge.deadlines.add(delivery, waitMs(query, 'timeout', LIMITS.defaultWaitMs));
+    edge.host.deliver(delivery);
+  }
 }
 
 const TIMED = ['timeout'];

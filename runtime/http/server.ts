@@ -4,6 +4,7 @@ import { type FastifyError, type FastifyInstance, type FastifyReply, type Fastif
 import { PerdureError } from '../core/errors.ts';
 import type { HostSurface } from '../host/surface.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { SignalBus } from '../ports/signal-bus.ts';
 import { adminRoutes } from './admin.ts';
 import { ApiKeys } from './api-keys.ts';
 import { batchRoutes } from './batch-route.ts';
@@ -12,13 +13,13 @@ import type { Edge, EdgeConfig } from './edge.ts';
 import { discardBody, type EdgeLog, Exchange } from './exchange.ts';
 import { messageRoutes } from './messages.ts';
 import { operationRoutes } from './operations.ts';
-import { HttpProblem, problem, unsupportedMediaType } from './problem.ts';
+import { problem } from './problem.ts';
 import { projectionRoutes } from './projections.ts';
 import type { ProjectionReader } from './reader.ts';
 import { readRoutes } from './reads.ts';
 import type { RouteTimes } from './route-times.ts';
 import { Routes } from './routes.ts';
-import { TokenWriter } from './token.ts';
+import { TokenWriter } from '../core/token.ts';
 
 /**
  * The HTTP edge of a node: translates requests into what a host and a projection reader are asked, and their answers back.
@@ -42,6 +43,7 @@ export interface HttpServer {
 
 export interface HttpServerOptions {
   readonly host: HostSurface;
+  readonly signals: Pick<SignalBus, 'publish'>;
   readonly reader: ProjectionReader;
   readonly config: EdgeConfig;
   readonly log: EdgeLog;
@@ -54,9 +56,9 @@ const REQUEST_TIMEOUT_MS = 300_000;
 const MAX_PARAM_LENGTH = 4_096;
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { host, reader, config, log, clock } = options;
+  const { host, signals, reader, config, log, clock } = options;
   const deadlines = new Deadlines(clock);
-  const edge: Edge = { host, reader, config, log, deadlines, tokens: new TokenWriter(host.storeId) };
+  const edge: Edge = { host, signals, reader, config, log, deadlines, tokens: new TokenWriter(host.storeId) };
   const app: FastifyInstance = fastify({
     logger: false,
     return503OnClosing: false, // the host answers `draining`, with a code
@@ -163,7 +165,7 @@ function refuseRequest(error: FastifyError, request: FastifyRequest, reply: Fast
   const exchange = new Exchange(request.raw, reply.hijack().raw, times, log);
   discardBody(exchange, 0, () => {
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-      exchange.fail(new HttpProblem(unsupportedMediaType('the content-type is not a media type')));
+      exchange.fail(new PerdureError('unsupported-media-type', 'the content-type is not a media type'));
     else if (error.statusCode !== undefined && error.statusCode < 500) exchange.fail(new PerdureError('malformed-request', error.message));
     else exchange.fail(error);
   });

@@ -9,10 +9,10 @@ import { spawn } from 'node:child_process';
 import { type AddressInfo, connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { fastify } from 'fastify';
-import type { Delivery } from '../../runtime/host/delivery.ts';
 import type { HostSurface } from '../../runtime/host/surface.ts';
 import { createHttpServer } from '../../runtime/http/server.ts';
 import type { Clock } from '../../runtime/ports/clock.ts';
+import type { Delivery } from '../../runtime/ports/signal-bus.ts';
 
 const PAYLOAD = JSON.stringify({ sku: 'tea-earl-grey-250g', quantity: 2, unitPrice: 1_299, note: 'x'.repeat(130) });
 const [role = 'server', ...rest] = process.argv.slice(2).filter((argument) => argument !== 'server');
@@ -65,8 +65,10 @@ async function measureAll(connections: number, seconds: number): Promise<void> {
     });
   });
   await bare.listen({ port: 0, host: '127.0.0.1' });
+  const host = instantHost(answered);
   const edge = createHttpServer({
-    host: instantHost(answered),
+    host,
+    signals: { publish: (signal) => host.deliver(signal) },
     reader: {
       projections: new Map(),
       get: () => Promise.resolve(undefined),

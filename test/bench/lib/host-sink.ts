@@ -1,6 +1,6 @@
 import type { Answer } from '../../../runtime/core/answer.ts';
-import type { Delivery } from '../../../runtime/host/delivery.ts';
 import type { HostSurface } from '../../../runtime/host/surface.ts';
+import type { Delivery } from '../../../runtime/ports/signal-bus.ts';
 
 let sent = 0;
 

@@ -1,7 +1,7 @@
 import { pack, unpack } from 'msgpackr';
 import { expect, test } from 'vitest';
-import type { Delivery } from '../../../runtime/host/delivery.ts';
 import { MAX_IN_FLIGHT } from '../../../runtime/http/batch.ts';
+import type { Delivery } from '../../../runtime/ports/signal-bus.ts';
 import { setup } from './harness.ts';
 import { head, RawConnection } from './socket.ts';
 

@@ -6,7 +6,6 @@ import { query, signal, typed } from '../../../runtime/core/definition/message.t
 import { PerdureError } from '../../../runtime/core/errors.ts';
 import { isRejection } from '../../../runtime/core/rejection.ts';
 import { validate } from '../../../runtime/core/schema.ts';
-import type { Delivery } from '../../../runtime/host/delivery.ts';
 import type {
   AdminRequest,
   EntityView,
@@ -17,6 +16,7 @@ import type {
   QueryRequest,
   RunView,
 } from '../../../runtime/host/surface.ts';
+import type { Delivery } from '../../../runtime/ports/signal-bus.ts';
 
 /** A contract with what the edge has to translate: payloads, results, rejections, a query, a signal without a payload. */
 export const Tally = entity(

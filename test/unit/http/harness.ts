@@ -37,6 +37,7 @@ export function setup(config: Partial<EdgeConfig> = {}): Setup {
   const log = { error: (details: object) => errors.push(details), warn: () => {} };
   const server = createHttpServer({
     host,
+    signals: { publish: (signal) => host.deliver(signal) },
     reader,
     config: { port: 0, host: '127.0.0.1', maxBodyBytes: 64 * 1024, apiKeys: [], ...config },
     log,
