@@ -59,6 +59,12 @@ export const ERRORS = {
   'unknown-run': spec(404, 'never', 'No run of this signal id is known.', 'Check the id; outcomes leave the window after a while.'),
   'not-found': spec(404, 'never', 'There is nothing at this address.', 'Check the address; an entity exists from its first record on.'),
   'payload-too-large': spec(413, 'never', 'The body or payload is larger than the limit.', 'Send less, or raise PERDURE_MAX_BODY.'),
+  'unsupported-media-type': spec(
+    415,
+    'never',
+    'The content type or charset is not understood.',
+    'Send application/json or application/msgpack in UTF-8.',
+  ),
   'rate-limited': spec(429, 'after', 'Too many requests.', 'Wait as long as `retry-after` says.'),
 
   // ── outcomes ──
@@ -83,6 +89,7 @@ export const ERRORS = {
     'The update was taken, but its outcome took longer than the time-out.',
     'Send it again with the same Idempotency-Key to join it.',
   ),
+  'read-timeout': spec(504, 'backoff', 'The read did not get its turn within the time-out.', 'Try again, or raise ?timeout=.'),
   'projection-behind': spec(
     504,
     'backoff',

@@ -1,15 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import { Unpackr } from 'msgpackr';
+import { PerdureError } from '../core/errors.ts';
 import { discardBody, type Exchange, MAX_DISCARD_BYTES } from './exchange.ts';
 import { checkMsgpack, checkPlain } from './plain.ts';
-import { HttpProblem, malformed, problem, unsupportedMediaType } from './problem.ts';
+import { malformed, problem } from './problem.ts';
 
 /**
  * Reads and decodes request bodies within their limit.
  *
  * Invariants:
  * Y1. Never more than the limit is kept in memory; what is larger gets 413 after the rest was read and thrown away (A2).
- * Y2. A body that cannot be decoded is a `malformed-request`, never a defect.
+ * Y2. A body that cannot be decoded is a `malformed-request` or an `unsupported-media-type`, never a defect.
  */
 
 /** Calls `then` with the whole body, or answers 413. A caller that goes away while it sends is forgotten. */
@@ -51,7 +52,7 @@ export function tooLarge(maxBytes: number) {
 
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
 
-/** Decodes a body by its content type; no body at all is `undefined`. Throws `malformed-request` (Y2). */
+/** Decodes a body by its content type; no body at all is `undefined`. Throws `malformed-request` (Y2), `unsupported-media-type`. */
 export function decodeBody(contentType: string | undefined, body: Buffer): unknown {
   if (body.length === 0) return undefined;
   if (contentType === 'application/json') return parseJson(body);
@@ -63,20 +64,21 @@ export function decodeBody(contentType: string | undefined, body: Buffer): unkno
     case 'application/vnd.msgpack':
       return unpackMsgpack(body);
     default:
-      throw new HttpProblem(
-        unsupportedMediaType(`content-type ${contentType ?? '(none)'} is not understood; send application/json or application/msgpack`),
+      throw new PerdureError(
+        'unsupported-media-type',
+        `content-type ${contentType ?? '(none)'} is not understood; send application/json or application/msgpack`,
       );
   }
 }
 
-/** `application/json; charset=utf-8` -> `application/json`. Throws 415 for another charset than UTF-8. */
+/** `application/json; charset=utf-8` -> `application/json`. Throws `unsupported-media-type` for another charset than UTF-8. */
 export function mediaType(contentType: string | undefined): string | undefined {
   if (contentType === undefined) return undefined;
   const [type = '', ...parameters] = contentType.toLowerCase().split(';');
   for (const parameter of parameters) {
     const [name, value = ''] = parameter.trim().split('=');
     if (name === 'charset' && value !== 'utf-8' && value !== '"utf-8"' && value !== 'utf8') {
-      throw new HttpProblem(unsupportedMediaType(`charset ${value} is not understood; send UTF-8`));
+      throw new PerdureError('unsupported-media-type', `charset ${value} is not understood; send UTF-8`);
     }
   }
   return type.trim();

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { MAX_TOKENS_LENGTH, readToken, type Token } from '../core/token.ts';
 import type { MessageContext } from '../core/turn/input.ts';
 import { malformed } from './problem.ts';
-import { MAX_TOKENS_LENGTH, readToken, type Token } from '../core/token.ts';
 
 /** Headers that travel with a message: trace parent, baggage, tokens. */
 

@@ -1,10 +1,10 @@
 import type { ResolvedConfig } from '../config.ts';
+import type { TokenWriter } from '../core/token.ts';
 import type { HostSurface } from '../host/surface.ts';
 import type { SignalBus } from '../ports/signal-bus.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { EdgeLog } from './exchange.ts';
 import type { ProjectionReader } from './reader.ts';
-import type { TokenWriter } from '../core/token.ts';
 
 /** The settings that the edge reads. */
 export type EdgeConfig = Pick<ResolvedConfig, 'port' | 'host' | 'maxBodyBytes' | 'apiKeys'>;

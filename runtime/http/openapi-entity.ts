@@ -48,7 +48,14 @@ function conflicts(definition: EntityDefinition, codes: readonly ErrorCode[]): R
   return { 409: { ...problemResponse(lines, [...own, ...codes]), 'x-rejections': own } };
 }
 
-const REQUEST: readonly ErrorCode[] = ['invalid-payload', 'malformed-request', 'payload-too-large', 'turn-too-large', 'forgotten'];
+const REQUEST: readonly ErrorCode[] = [
+  'invalid-payload',
+  'malformed-request',
+  'payload-too-large',
+  'unsupported-media-type',
+  'turn-too-large',
+  'forgotten',
+];
 const BUSY: readonly ErrorCode[] = [
   'overloaded',
   'draining',
@@ -158,6 +165,7 @@ function queryOperation(type: string, name: string, declaration: MessageDeclarat
         'fold-failed',
         'parked',
         'overloaded',
+        'read-timeout',
       ),
     },
   });

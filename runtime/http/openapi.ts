@@ -1,5 +1,5 @@
 import type { EntityDefinition } from '../core/definition/erased.ts';
-import type { JsonSchema } from '../core/definition/json-schema.ts';
+import { type JsonSchema, jsonSchemaOf } from '../core/definition/json-schema.ts';
 import { ERRORS } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { answers, entityPaths, type Paths, parameterRef, problems, schemaRef } from './openapi-entity.ts';
@@ -39,7 +39,7 @@ function batchOperation(): JsonSchema {
     requestBody: { required: true, content: forms('BatchLine') },
     responses: {
       200: { description: 'A result per line.', content: forms('BatchResult') },
-      ...problems('malformed-request', 'payload-too-large'),
+      ...problems('malformed-request', 'payload-too-large', 'unsupported-media-type'),
     },
   };
 }
@@ -47,12 +47,7 @@ function batchOperation(): JsonSchema {
 function projectionPaths(name: string, info: ProjectionInfo): Paths {
   const read = ['timeout', 'position'].map(parameterRef);
   const indexes = Object.keys(info.indexes);
-  const text = (parameter: string, description: string, schema: JsonSchema = { type: 'string' }) => ({
-    name: parameter,
-    in: 'query',
-    description,
-    schema,
-  });
+  const row = info.row === undefined ? {} : jsonSchemaOf(info.row, 'output');
   const failures = problems('malformed-request', 'unknown-projection', 'projection-failed', 'projection-behind');
   return {
     [`/v1/projections/${name}/{key}`]: {
@@ -62,7 +57,7 @@ function projectionPaths(name: string, info: ProjectionInfo): Paths {
         summary: `One row of ${name}.`,
         parameters: [{ name: 'key', in: 'path', required: true, schema: { type: 'string', maxLength: LIMITS.maxRowKeyLength } }, ...read],
         responses: {
-          200: answers('The row.', {}),
+          200: answers('The row.', row),
           ...problems('malformed-request', 'unknown-projection', 'not-found', 'projection-failed', 'projection-behind'),
         },
       },
@@ -74,21 +69,21 @@ function projectionPaths(name: string, info: ProjectionInfo): Paths {
         summary: `Rows of ${name}, by key or by an index.`,
         parameters: [
           ...(indexes.length > 0
-            ? [text('index', 'Index to read; without it rows are ordered by key.', { type: 'string', enum: indexes })]
+            ? [query('index', 'Index to read; without it rows are ordered by key.', { type: 'string', enum: indexes })]
             : []),
-          text('equals', 'Value of the next field of the index: a JSON scalar, or text. May be repeated.', {
+          query('equals', 'Value of the next field of the index: a JSON scalar, or text. May be repeated.', {
             type: 'array',
             items: { type: 'string' },
           }),
-          text('from', 'Least value of the field after those, inclusive.'),
-          text('to', 'Greatest value of that field, inclusive.'),
-          text('order', 'Direction.', { type: 'string', enum: ['asc', 'desc'] }),
+          query('from', 'Least value of the field after those, inclusive.'),
+          query('to', 'Greatest value of that field, inclusive.'),
+          query('order', 'Direction.', { type: 'string', enum: ['asc', 'desc'] }),
           parameterRef('limit'),
-          text('cursor', '`next` of the page before.'),
+          query('cursor', '`next` of the page before.'),
           ...read,
         ],
         responses: {
-          200: answers('A page.', schemaRef('Rows')),
+          200: answers('A page.', object({ rows: list(row), keys: list(text), next: { type: ['string', 'null'] } })),
           ...failures,
           ...problems('malformed-request', 'invalid-cursor', 'invalid-page'),
           ...problems('unknown-projection', 'unknown-index'),
@@ -98,7 +93,7 @@ function projectionPaths(name: string, info: ProjectionInfo): Paths {
   };
 }
 
-const query = (name: string, description: string, schema: JsonSchema) => ({ name, in: 'query', description, schema });
+const query = (name: string, description: string, schema: JsonSchema = { type: 'string' }) => ({ name, in: 'query', description, schema });
 const header = (name: string, description: string) => ({ name, in: 'header', description, schema: { type: 'string' } });
 const path = (name: string, maxLength: number) => ({
   name,
@@ -174,5 +169,4 @@ const SCHEMAS: JsonSchema = {
   ),
   Admin: object({ by: text, why: text }, []),
   AdminEdit: object({ by: text, why: text, payload: {} }, ['payload']),
-  Rows: object({ rows: list({}), keys: list(text), next: { type: ['string', 'null'] } }),
 };

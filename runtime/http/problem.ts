@@ -1,7 +1,7 @@
 import { type ErrorCode, errorSpec, isPerdureError } from '../core/errors.ts';
 
 /**
- * RFC 9457 problem bodies. Status, title and retry come from the error table (X1, X2); only `unsupported media type` has a status of its own.
+ * RFC 9457 problem bodies. Status, title and retry come from the error table (X1, X2).
  */
 export interface Problem {
   readonly type: string;
@@ -46,11 +46,6 @@ export function problem(code: ErrorCode, detail?: string, details?: unknown): Pr
   };
   if (details === undefined) return base;
   return code === 'invalid-payload' && Array.isArray(details) ? { ...base, errors: details } : { ...base, details };
-}
-
-/** The problem of a content type that is not understood: 415, as HTTP has it. */
-export function unsupportedMediaType(detail: string): Problem {
-  return { ...problem('malformed-request', detail), status: 415 };
 }
 
 /** The problem of an entity's own "no". */

@@ -1,3 +1,4 @@
+import type { AnySchema } from '../core/definition/types.ts';
 import type { Position } from '../core/record.ts';
 import type { Row, RowPage, RowQuery } from '../ports/read-store.ts';
 
@@ -21,6 +22,8 @@ export interface ProjectionReader {
 
 export interface ProjectionInfo {
   readonly version: number;
+  /** Schema of a row; undefined for the built-in ones. */
+  readonly row?: AnySchema;
   readonly indexes: Readonly<Record<string, readonly string[]>>;
 }
 

@@ -111,6 +111,6 @@ class WaitingQuery extends Expiring {
   }
 
   override expired(): void {
-    this.#exchange.problem(problem('overloaded', 'the query did not get its turn within the time-out'));
+    this.#exchange.problem(problem('read-timeout', 'the query did not get its turn within the time-out'));
   }
 }

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { PerdureError } from '../core/errors.ts';
+import { TokenWriter } from '../core/token.ts';
 import type { HostSurface } from '../host/surface.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SignalBus } from '../ports/signal-bus.ts';
@@ -19,7 +20,6 @@ import type { ProjectionReader } from './reader.ts';
 import { readRoutes } from './reads.ts';
 import type { RouteTimes } from './route-times.ts';
 import { Routes } from './routes.ts';
-import { TokenWriter } from '../core/token.ts';
 
 /**
  * The HTTP edge of a node: translates requests into what a host and a projection reader are asked, and their answers back.

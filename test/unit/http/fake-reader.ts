@@ -1,10 +1,11 @@
+import { z } from 'zod';
 import { PerdureError } from '../../../runtime/core/errors.ts';
 import type { ProjectionReader, ProjectionStatus } from '../../../runtime/http/reader.ts';
 import type { Row, RowPage, RowQuery } from '../../../runtime/ports/read-store.ts';
 
 /** A projection `tallies` in memory: what the edge asked for is in `found` and `waited`. */
 export class FakeReader implements ProjectionReader {
-  readonly projections = new Map([['tallies', { version: 2, indexes: { byTotal: ['total'] } }]]);
+  readonly projections = new Map([['tallies', { version: 2, row: z.object({ total: z.int() }), indexes: { byTotal: ['total'] } }]]);
   readonly rows = new Map<string, Row>();
   readonly found: Omit<RowQuery, 'table'>[] = [];
   readonly waited: { type: string; position: number; timeoutMs: number }[] = [];

@@ -66,8 +66,13 @@ test('openapi.json has a path per message, with the schema of its payload and it
   for (const path of ['signals/add', 'updates/reset', 'queries/total', 'history', 'runs/{signalId}', 'admin/pause']) {
     expect(described.paths).toHaveProperty([`/v1/entities/tally/{id}/${path}`]);
   }
-  expect(described.paths).toHaveProperty(['/v1/projections/tallies']);
-  expect(described.paths).toHaveProperty(['/v1/projections/tallies/{key}']);
+  const row = { type: 'object', properties: { total: { type: 'integer' } } };
+  const answerOf = (path: string) => {
+    const { get } = described.paths[path] ?? {};
+    return get?.responses['200']?.content['application/json']?.schema;
+  };
+  expect(answerOf('/v1/projections/tallies')).toMatchObject({ properties: { rows: { items: row } } });
+  expect(answerOf('/v1/projections/tallies/{key}')).toMatchObject(row);
   const ids = operations(described).map(([, , { operationId }]) => operationId);
   expect(new Set(ids).size).toBe(ids.length);
 });

@@ -72,8 +72,8 @@ test('a query that does not get its turn in time is told so', async () => {
   const { get, host } = await withEntity();
   host.holds = true;
   expect((await get('/v1/entities/tally/1/queries/total?timeout=50ms&consistency=strong')).json()).toMatchObject({
-    status: 503,
-    code: 'overloaded',
+    status: 504,
+    code: 'read-timeout',
   });
 });
 

@@ -1,8 +1,8 @@
-import type { Position } from '../core/record.ts';
+import type { Position } from './record.ts';
 
 /**
- * The token of `perdure-position`: which change a reader wants to see. Opaque to callers, except that of two tokens with the same text before
- * the last dot the longer one is newer, and of equally long ones the greater one: so a client keeps the newest without decoding it.
+ * The token of `perdure-position`: which change a reader wants to see. `{base64url of [storeId, type] as JSON}.{position in base 36}`; opaque to
+ * callers, made by the edge and compared by the client. No Node API: a browser reads tokens too.
  */
 export interface Token {
   readonly storeId: string;
@@ -26,11 +26,17 @@ export class TokenWriter {
   write(type: string, position: Position): string {
     let prefix = this.#prefixes.get(type);
     if (prefix === undefined) {
-      prefix = `${Buffer.from(JSON.stringify([this.#storeId, type])).toString('base64url')}.`;
+      prefix = `${base64url(JSON.stringify([this.#storeId, type]))}.`;
       this.#prefixes.set(type, prefix);
     }
     return prefix + position.toString(36);
   }
+}
+
+/** Of JSON; what is not ASCII in it is escaped first, so that every character is one byte. */
+function base64url(json: string): string {
+  const ascii = json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return btoa(ascii).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 const TEXT = /^([A-Za-z0-9_-]{1,1024})\.([0-9a-z]{1,11})$/;
@@ -42,10 +48,10 @@ export function readToken(text: string): Token | undefined {
   const position = Number.parseInt(match[2] ?? '', 36);
   if (!Number.isSafeInteger(position) || position.toString(36) !== match[2]) return undefined;
   try {
-    const pair: unknown = JSON.parse(Buffer.from(match[1] ?? '', 'base64url').toString());
+    const pair: unknown = JSON.parse(atob((match[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')));
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string' || typeof pair[1] !== 'string') return undefined;
     return { storeId: pair[0], type: pair[1], position };
   } catch {
-    return undefined; // not JSON: some other text that looks like a token
+    return undefined; // neither base64 nor JSON: some other text that looks like a token
   }
 }
