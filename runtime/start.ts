@@ -12,7 +12,7 @@ import { definitionOf } from './core/definition/entity.ts';
 import { projectionOf } from './core/definition/projection.ts';
 import type { ActivityImplementation, AnyImplementation, AnyProjection } from './core/definition/types.ts';
 import { PerdureError } from './core/errors.ts';
-import { deepFreeze } from './core/plain.ts';
+import { checkedFreeze } from './core/plain.ts';
 import type { HostLog } from './host/context.ts';
 import { guard, installGuard } from './host/guard.ts';
 import { createHost, type Host } from './host/host.ts';
@@ -84,7 +84,7 @@ async function compose(
     guard,
     log: hostLog(log),
     limits: { ...config.limits, maxTurnBytes: config.maxTurnBytes },
-    freeze: isProduction() ? (value) => value : deepFreeze,
+    freeze: isProduction() ? (value) => value : checkedFreeze,
   });
   const projections = new Projections(
     { events: store, rows, clock: realClock, log: (level, message, fields) => log[level](fields, message) },

@@ -48,11 +48,11 @@ export function emptyImage(definition: EntityDefinition, id: string): Image {
 }
 
 /**
- * Folds a stored turn into an image. `freeze` is applied to each new state (deepFreeze in development and tests). A turn that overlaps what is folded already
+ * Folds a stored turn into an image. `freeze` is applied to each new state (checkedFreeze in development and tests). A turn that overlaps what is folded already
  * (a page that starts in the middle of it) counts from its first new record; one that is folded already changes nothing. What was forgotten is cut off
  * before its `Forgotten`, so a stream may begin with that record at any revision.
  */
-export function foldTurn(image: Image, turn: StoredTurn, freeze: (state: unknown) => unknown): void {
+export function foldTurn(image: Image, turn: StoredTurn, freeze: (state: unknown, part: 'state') => unknown): void {
   const { books } = image;
   if (books.revision === -1 && turn.records[0]?.type === FORGOTTEN) books.revision = turn.firstRevision - 1;
   const skip = books.revision + 1 - turn.firstRevision;
@@ -66,7 +66,7 @@ export function foldTurn(image: Image, turn: StoredTurn, freeze: (state: unknown
     image.sinceSnapshot += 1;
     if (record.type.startsWith(JOURNAL_PREFIX) || image.foldError !== undefined) continue;
     try {
-      image.state = freeze(applyEvent(image.definition, image.state, record));
+      image.state = freeze(applyEvent(image.definition, image.state, record), 'state');
     } catch (error) {
       image.foldError = error instanceof Error ? error.message : errorText(error);
     }

@@ -109,6 +109,15 @@ function notPlain(path: string, what: string): PerdureError {
   return new PerdureError('payload-not-plain', `${path} is ${what}; it would not survive JSON and msgpack`, { path });
 }
 
+/**
+ * As `deepFreeze`, and what a reducer made must be plain: a Map, a Date or a promise in the state would not survive its snapshot. For development and
+ * tests: it walks the whole state. Throws `payload-not-plain` naming the path.
+ */
+export function checkedFreeze(value: unknown, part?: 'state'): unknown {
+  if (part === 'state') plainSize(value, 'state');
+  return deepFreeze(value);
+}
+
 /** Freezes a plain value and all it holds. Frozen parts are taken to be frozen throughout, so a structure-sharing state costs only what is new. */
 export function deepFreeze<T>(value: T): T {
   // A list of its own, not recursion: a state may be nested as deep as memory allows.

@@ -2,7 +2,7 @@ import { type Answer, failed } from './answer.ts';
 import type { EntityDefinition } from './definition/erased.ts';
 import { errorText, PerdureError } from './errors.ts';
 import type { Position, Revision } from './record.ts';
-import { isRejection } from './rejection.ts';
+import { flawOf, isRejection } from './rejection.ts';
 import { isPromise, validate } from './schema.ts';
 
 /** The state that a query is evaluated on. */
@@ -30,6 +30,8 @@ export function evaluateQuery(definition: EntityDefinition, name: string, input:
     if (!result.ok) return failed('result-invalid', `the value of query ${name} does not fit its schema`, result.issues);
     return { kind: 'done', result: result.value, revision: on.revision, position: on.position, repeated: false };
   } catch (error) {
+    const flaw = isRejection(error) ? flawOf(error) : undefined;
+    if (flaw !== undefined) return failed('payload-not-plain', `query ${name} of ${definition.type}: ${flaw.message}`);
     if (isRejection(error)) {
       const { code, details, by, message } = error;
       return { kind: 'rejected', code, details, by, message, position: on.position };

@@ -1,4 +1,5 @@
-import { PerdureError } from './errors.ts';
+import { errorText, isPerdureError, PerdureError } from './errors.ts';
+import { plainSize } from './plain.ts';
 
 /**
  * The errors that user code throws and catches. The class says what the runtime does with it.
@@ -29,6 +30,17 @@ export class Rejection<C extends string = string> extends Error {
 /** Is it a rejection? Branded, so that two copies of the package agree. */
 export function isRejection(error: unknown): error is Rejection {
   return typeof error === 'object' && error !== null && REJECTION in error;
+}
+
+/** The defect of a rejection whose details could not travel (J1): `payload-not-plain`, naming the path; undefined if they can. */
+export function flawOf({ code, details }: Rejection): PerdureError | undefined {
+  if (details === undefined) return undefined;
+  try {
+    plainSize(details, `details of the rejection ${code}`);
+    return undefined;
+  } catch (error) {
+    return isPerdureError(error) ? error : new PerdureError('payload-not-plain', errorText(error), undefined, { cause: error });
+  }
 }
 
 /** An activity that failed for good: its attempts or its deadline ran out. */

@@ -31,8 +31,8 @@ export interface HostContext {
   readonly guard: Guard;
   readonly log: HostLog;
   readonly counters: Counters;
-  /** deepFreeze in development and tests, identity in production. */
-  readonly freeze: (value: unknown) => unknown;
+  /** checkedFreeze in development and tests, identity in production. */
+  readonly freeze: (value: unknown, part?: 'state') => unknown;
   /** A defect of the runtime itself: reported once, the host stops taking work. */
   readonly fail: (error: unknown) => void;
 }

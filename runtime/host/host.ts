@@ -33,8 +33,8 @@ export interface HostParts {
   readonly guard: Guard;
   readonly log: HostLog;
   readonly limits?: Partial<HostLimits>;
-  /** deepFreeze in development and tests, identity in production. */
-  readonly freeze: (value: unknown) => unknown;
+  /** checkedFreeze in development and tests, identity in production. */
+  readonly freeze: (value: unknown, part?: 'state') => unknown;
 }
 
 /** The host of one node: owns time and concurrency for all its entities. */

@@ -128,7 +128,7 @@ export class TurnContext {
       const data = payload === undefined ? null : payload;
       const size = plainSize(data, type) + type.length + EVENT_OVERHEAD;
       this.#env.freeze(data);
-      this.#state = this.#env.freeze(reducer(this.#state, data));
+      this.#state = this.#env.freeze(reducer(this.#state, data), 'state');
       const meta = version === 1 ? this.#start.meta : { ...this.#start.meta, version };
       this.lastEvent = this.records.length;
       this.#add({ type, data, meta }, size);

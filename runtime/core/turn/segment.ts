@@ -6,7 +6,7 @@ import { journal, timerRecord } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import { plainSize } from '../plain.ts';
 import type { NewRecord } from '../record.ts';
-import { isRejection, type Rejection } from '../rejection.ts';
+import { flawOf, isRejection, type Rejection } from '../rejection.ts';
 import { type Issue, isPromise, validate } from '../schema.ts';
 import { type SegmentStart, TurnContext } from './context.ts';
 import { metaSize } from './facts.ts';
@@ -56,8 +56,8 @@ export function runSegment(image: Image, request: SegmentRequest, env: TurnEnv):
     const bytes = addConsequences(context, request, result);
     return { kind: 'completed', records: context.records, state, bytes, result };
   } catch (error) {
-    if (isRejection(error) && context.poison === undefined) return { kind: 'rejected', rejection: error };
-    const defect = context.poison ?? error;
+    const defect = context.poison ?? (isRejection(error) ? flawOf(error) : error);
+    if (isRejection(error) && defect === undefined) return { kind: 'rejected', rejection: error };
     return { kind: 'defect', code: defectCode(defect), error: defect };
   } finally {
     context.close();

@@ -9,8 +9,8 @@ export interface TurnEnv {
   readonly nowMs: number;
   /** Random, new for each commit attempt. */
   readonly turnId: string;
-  /** deepFreeze in development and tests, identity in production. */
-  readonly freeze: (value: unknown) => unknown;
+  /** `state`: a reducer made it. checkedFreeze in development and tests, identity in production. */
+  readonly freeze: (value: unknown, part?: 'state') => unknown;
   /** Called with what user code threw when it was not a rejection. */
   readonly onDefect?: (error: unknown, input: Input, image: Image) => void;
   /** Estimated bytes that one append may hold. */

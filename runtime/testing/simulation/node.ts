@@ -2,7 +2,7 @@ import type { MemoryLog } from '../../adapters/memory/event-store-log.ts';
 import type { MemoryReadContents } from '../../adapters/memory/read-store.ts';
 import type { Answer } from '../../core/answer.ts';
 import type { EntityDefinition } from '../../core/definition/erased.ts';
-import { deepFreeze } from '../../core/plain.ts';
+import { checkedFreeze } from '../../core/plain.ts';
 import type { HostLimits, HostLog } from '../../host/context.ts';
 import { guard } from '../../host/guard.ts';
 import { createHost, type Host } from '../../host/host.ts';
@@ -67,7 +67,7 @@ export class SimulatedNode {
       guard,
       log: hostLog(life),
       limits: parts.limits,
-      freeze: deepFreeze,
+      freeze: checkedFreeze,
     });
     const types = parts.definitions.map(({ type }) => type);
     this.projections = new Projections(
