@@ -7,7 +7,7 @@ import { realClock } from './adapters/real-clock.ts';
 import { realEntropy } from './adapters/real-entropy.ts';
 import { connect } from './client/http-client.ts';
 import type { Client } from './client/types.ts';
-import { type ResolvedConfig, resolveConfig } from './config.ts';
+import { type ResolvedConfig, resolveConfig, SETTINGS } from './config.ts';
 import { definitionOf } from './core/definition/entity.ts';
 import { projectionOf } from './core/definition/projection.ts';
 import type { ActivityImplementation, AnyImplementation, AnyProjection } from './core/definition/types.ts';
@@ -16,6 +16,7 @@ import { checkedFreeze } from './core/plain.ts';
 import type { HostLog } from './host/context.ts';
 import { guard, installGuard } from './host/guard.ts';
 import { createHost, type Host } from './host/host.ts';
+import { urlOf } from './http/address.ts';
 import { projectionReader } from './http/projection-reader.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { entityFold, parkedProjection, projectionDefinition } from './projection/definitions.ts';
@@ -40,22 +41,35 @@ export interface Runtime {
 }
 
 /**
- * The composition root: starts a node on the embedded default. Configuration comes from the environment; `config` overrides it field by field.
+ * The composition root: starts a node on the embedded default. A whole configuration is taken as it is; else what `config` leaves out comes from the
+ * environment.
  * Throws `invalid-config`, `invalid-definition`, `store-in-use`, `store-too-new`, `store-mismatch`, `store-corrupt`; nothing stays open then.
  */
 export async function start(program: Program, config: Partial<ResolvedConfig> = {}): Promise<Runtime> {
-  const resolved: ResolvedConfig = { ...resolveConfig({ env: process.env, flags: {}, file: {} }), ...config };
+  const resolved = isWhole(config) ? config : { ...resolveConfig({ env: process.env }), ...config };
   const log = pino({ level: resolved.logLevel, base: null });
   const opened: (() => Promise<void> | void)[] = [];
   const release = async () => {
-    for (const close of opened.splice(0).reverse()) await close();
+    const failures: unknown[] = [];
+    // One that fails does not keep the others open: what stays locked would stop the next start.
+    for (const close of opened.splice(0).reverse())
+      await Promise.resolve()
+        .then(close)
+        .catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   try {
     return await compose(program, resolved, log, opened, release);
   } catch (error) {
-    await release();
+    // What stopped the start is what its caller must read.
+    await release().catch((failure: unknown) => log.error({ err: failure }, 'the node was not released cleanly'));
     throw error;
   }
+}
+
+/** Is it what `resolveConfig` made? Then nothing is read a second time. */
+function isWhole(config: Partial<ResolvedConfig>): config is ResolvedConfig {
+  return SETTINGS.every(({ field }) => (field.split('.')[0] ?? '') in config);
 }
 
 async function compose(
@@ -93,6 +107,7 @@ async function compose(
   );
   await projections.start();
   opened.push(() => projections.stop());
+  opened.push(() => host.stop(0)); // a start that fails behind this line; after a drain it has nothing left to do
   await host.start();
   const bus = new EmbeddedSignalBus();
   await bus.consume((signal) => host.deliver(signal));
@@ -100,12 +115,12 @@ async function compose(
   const reader = projectionReader(projections, declared, definitions);
   const server = createHttpServer({ host, signals: bus, reader, config, log: log, clock: realClock });
   const port = await server.listen();
-  const url = `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`;
+  const url = urlOf(config.host, port);
   log.info({ url, dataDir, storeId: store.storeId, entities: definitions.map(({ type }) => type) }, 'ready');
   return {
     url,
     client: connect({ url, ...firstKey(config) }),
-    stop: stopOnce(() => drain(host, server, config.drainMs, log).then(release)),
+    stop: stopOnce(() => drain(host, server, config.drainMs, log).finally(release)),
   };
 }
 
