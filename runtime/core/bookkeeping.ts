@@ -20,7 +20,8 @@ export class Bookkeeping {
   lastTimeMs = 0;
   /** Armings given out so far; the next timer set gets the next number. */
   armings = 0;
-  forgotten = false;
+  /** Revision of the `Forgotten` record, -1 if there is none. */
+  forgottenAt: Revision = -1;
   parked: ParkedState | undefined;
   paused: PausedState | undefined;
   /** Number of messages held and not yet released or skipped. */
@@ -33,6 +34,10 @@ export class Bookkeeping {
   readonly window = new IdWindow();
   readonly timers = new ArmedTimers();
 
+  get forgotten(): boolean {
+    return this.forgottenAt >= 0;
+  }
+
   /** Does user code have to wait (B3)? */
   get holding(): boolean {
     return this.parked !== undefined || this.paused !== undefined || this.heldCount > 0;
@@ -43,9 +48,9 @@ export class Bookkeeping {
     return this.#marks ?? NO_MARKS;
   }
 
-  /** When the entity next owes something, undefined if nothing: its earliest timer, or at once if held messages can be released. Milliseconds since 1970. */
+  /** When the entity next owes something, undefined if nothing: its earliest timer, or at once if held messages can be released or its records are to be removed. Milliseconds since 1970. */
   get wakeAtMs(): number | undefined {
-    if (this.heldCount > 0 && this.parked === undefined && this.paused === undefined) return this.lastTimeMs;
+    if (this.forgotten || (this.heldCount > 0 && this.parked === undefined && this.paused === undefined)) return this.lastTimeMs;
     return this.timers.earliest()?.dueAt;
   }
 
@@ -134,7 +139,7 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
     else if (books.parked?.reason === 'fold') books.parked = undefined;
   }),
   foldOf('Forgotten', (books, { marks }) => {
-    books.forgotten = true;
+    books.forgottenAt = books.revision;
     books.parked = undefined;
     books.paused = undefined;
     books.heldCount = 0;

@@ -26,7 +26,7 @@ interface SnapshotShape {
   readonly state: unknown;
   readonly lastTimeMs: number;
   readonly armings: number;
-  readonly forgotten: boolean;
+  readonly forgottenAt: Revision;
   readonly parked: ParkedState | null;
   readonly paused: PausedState | null;
   readonly heldCount: number;
@@ -59,7 +59,7 @@ export function encodeSnapshot(image: Image): Uint8Array {
     state: image.state,
     lastTimeMs: books.lastTimeMs,
     armings: books.armings,
-    forgotten: books.forgotten,
+    forgottenAt: books.forgottenAt,
     parked: books.parked ?? null,
     paused: books.paused ?? null,
     heldCount: books.heldCount,
@@ -116,7 +116,7 @@ function restoreBooks(shape: SnapshotShape): Bookkeeping {
   const books = new Bookkeeping();
   books.revision = shape.revision;
   books.lastTimeMs = shape.lastTimeMs;
-  books.forgotten = shape.forgotten;
+  books.forgottenAt = shape.forgottenAt;
   books.parked = shape.parked ?? undefined;
   books.paused = shape.paused ?? undefined;
   books.heldCount = shape.heldCount;

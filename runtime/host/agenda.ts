@@ -156,6 +156,7 @@ export class Agenda {
     const written = await this.#rows.write({ table: TABLE, expected: this.#checkpoint, next, changes: newer });
     this.#unsure = undefined;
     if (written === 'lost') {
+      this.#stopped = true;
       this.#context.fail(new Error('another process writes the agenda of this store'));
       return;
     }

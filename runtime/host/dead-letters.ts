@@ -1,4 +1,4 @@
-import { JOURNAL_PREFIX, type NewRecord, type Revision, type SourceMark } from '../core/record.ts';
+import { type Commit, JOURNAL_PREFIX, type NewRecord, type Revision, type SourceMark } from '../core/record.ts';
 import type { HostContext } from './context.ts';
 
 /** The stream of dead letters of a store without Kafka. */
@@ -40,16 +40,21 @@ export class DeadLetters {
   async #append(letter: DeadLetter): Promise<void> {
     const { clock, counters, entropy, log, store } = this.#context;
     const records: readonly NewRecord[] = [{ type: `${JOURNAL_PREFIX}DeadLetter`, data: letter, meta: {} }];
-    for (;;) {
+    for (let commit: Commit | undefined; ; ) {
       this.#revision ??= await store.headRevision(DEAD_LETTERS);
-      const commit = { stream: DEAD_LETTERS, expectedRevision: this.#revision, turnId: entropy.turnId(), time: clock.now(), records };
-      const outcome = await new Promise<string>((resolve) => store.append([commit], (_commit, told) => resolve(told.kind)));
+      commit ??= { stream: DEAD_LETTERS, expectedRevision: this.#revision, turnId: entropy.turnId(), time: clock.now(), records };
+      const sent = commit;
+      const outcome = await new Promise<string>((resolve) => store.append([sent], (_commit, told) => resolve(told.kind)));
       if (outcome === 'committed') break;
-      this.#revision = undefined;
+      // Unknown: the very same commit again, or the letter might be there twice. Otherwise it is not there: anew, behind the head.
+      if (outcome !== 'unknown') {
+        commit = undefined;
+        this.#revision = undefined;
+      }
       log.warn('dead-letter-delayed', { outcome });
       await new Promise<void>((resolve) => void clock.after(1_000, resolve));
     }
-    this.#revision += 1;
+    this.#revision = (this.#revision ?? -1) + 1;
     counters.deadLetters += 1;
     const { payload: _payload, ...logged } = letter;
     log.warn('dead-letter', { ...logged });

@@ -5,22 +5,25 @@ import { LIMITS } from '../core/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
-import type { Delivery } from '../ports/signal-bus.ts';
 import { Agenda, agendaEntity } from './agenda.ts';
 import { Backlog } from './backlog.ts';
 import type { Entropy, Guard, HostContext, HostLimits, HostLog } from './context.ts';
 import { Counters } from './counters.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { Forgetting } from './forgetting.ts';
 import { Life } from './life.ts';
 import type { Mailbox, Queued } from './mailbox.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
 import { Reads } from './reads.ts';
+import { Reception } from './reception.ts';
 import { Replies } from './replies.ts';
 import { Settlement } from './settlement.ts';
 import type { HostMetrics, HostStatus, HostSurface } from './surface.ts';
 import { Tick } from './tick.ts';
+
+const DRAIN_STEP_MS = 5;
 
 /** What a host is made of. */
 export interface HostParts {
@@ -77,8 +80,10 @@ export function createHost(parts: HostParts): Host {
   const life: Life = new Life(context, tick, (mailbox) => rested(mailbox));
   const mailboxes: Mailboxes = new Mailboxes(context, (mailbox) => life.passivate(mailbox));
   const reads = new Reads(context, mailboxes, life, replies);
-  const operations = new Operations(context, mailboxes, life);
-  const outbox = new Outbox(context, (delivery) => deliver(delivery), new DeadLetters(context));
+  const reception = new Reception(context, { backlog, mailboxes, life, replies }, () => state);
+  const outbox = new Outbox(context, (delivery) => reception.deliver(delivery), new DeadLetters(context));
+  const forgetting = new Forgetting(context, outbox);
+  const operations = new Operations(context, mailboxes, life, forgetting);
   const agenda = new Agenda(context, parts.rows, {
     wake: (stream, done) => {
       const entity = agendaEntity(stream, definitions);
@@ -95,57 +100,23 @@ export function createHost(parts: HostParts): Host {
 
   /** A mailbox has nothing to do: the agenda learns what it owes next, and it may leave memory. */
   function rested(mailbox: Mailbox): void {
-    const { image } = mailbox;
+    const { image, stream } = mailbox;
     if (mailbox.agendaWaits && image !== undefined) {
       const at = image.books.wakeAtMs;
-      if (at === undefined || at > clock.now()) {
+      const { revision } = image.books;
+      if (image.books.forgotten) {
         mailbox.agendaWaits = false;
-        agenda.correct(mailbox.stream, at, image.books.revision);
+        forgetting.run(image).then(
+          () => agenda.correct(stream, undefined, revision),
+          // The row stays: the agenda wakes it again.
+          (error: unknown) => log.error('forgetting-failed', { stream, error }),
+        );
+      } else if (at === undefined || at > clock.now()) {
+        mailbox.agendaWaits = false;
+        agenda.correct(stream, at, revision);
       }
     }
     mailboxes.rested(mailbox);
-  }
-
-  /** Why a message that no source keeps in order is not taken; undefined if it is. */
-  function refusal(delivery: Delivery, mailbox: Mailbox): Answer | undefined {
-    const { type, id, name } = delivery;
-    if (state !== 'running') return failed('draining', `the node is ${state}`);
-    if (mailbox.definition.signals.get(name) === undefined) return failed('unknown-signal', `${type} declares no signal '${name}'`);
-    if (backlog.admits(delivery, mailbox.length)) return undefined;
-    counters.overloaded += 1;
-    return failed('overloaded', `${backlog.messages} messages (${backlog.bytes} bytes) wait, ${mailbox.length} of them for ${type}/${id}`);
-  }
-
-  function refuse(delivery: Delivery, answer: Answer): void {
-    clock.soon(() => {
-      delivery.state = 'answered';
-      delivery.done(answer, delivery);
-    });
-  }
-
-  function deliver(delivery: Delivery): void {
-    const definition = definitions.get(delivery.type);
-    if (definition === undefined) {
-      refuse(delivery, failed('unknown-entity-type', `no entity of type '${delivery.type}' is registered`));
-      return;
-    }
-    const mailbox = mailboxes.get(definition, delivery.id);
-    const refused = delivery.mark === undefined ? refusal(delivery, mailbox) : undefined;
-    if (refused !== undefined) {
-      refuse(delivery, refused);
-      return;
-    }
-    backlog.add(delivery);
-    life.enqueue(mailbox, delivery);
-  }
-
-  function withdraw(delivery: Delivery): boolean {
-    if (delivery.state === 'answered' || delivery.state === 'withdrawn') return false;
-    const waiting = delivery.state === 'waiting';
-    delivery.state = waiting ? 'withdrawn' : 'answered';
-    backlog.remove(delivery);
-    if (waiting) counters.withdrawn += 1;
-    return waiting;
   }
 
   /** Tells the callers of what will not be finished. A source is told nothing: it sends again from where it knows of an end. */
@@ -164,9 +135,11 @@ export function createHost(parts: HostParts): Host {
   async function stop(drainMs: number): Promise<void> {
     if (state === 'stopped') return;
     if (state !== 'failed') state = 'draining';
-    const until = clock.now() + drainMs;
     await outbox.stop();
-    while (backlog.messages > 0 && clock.now() < until) await new Promise<void>((resolve) => void clock.after(5, resolve));
+    // Counted in steps: the clock may be set back meanwhile.
+    for (let waitedMs = 0; backlog.messages > 0 && waitedMs < drainMs; waitedMs += DRAIN_STEP_MS) {
+      await new Promise<void>((resolve) => void clock.after(DRAIN_STEP_MS, resolve));
+    }
     for (const mailbox of mailboxes.all()) dismiss(mailbox);
     await agenda.stop();
     mailboxes.stop();
@@ -177,8 +150,8 @@ export function createHost(parts: HostParts): Host {
   return {
     storeId: store.storeId,
     definitions,
-    deliver,
-    withdraw,
+    deliver: (delivery) => reception.deliver(delivery),
+    withdraw: (delivery) => reception.withdraw(delivery),
     query: (request, done) => reads.query(request, done),
     view: (type, id, options) => reads.view(type, id, options),
     history: (type, id, from, limit) => reads.history(type, id, from, limit),

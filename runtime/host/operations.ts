@@ -4,6 +4,7 @@ import { PerdureError } from '../core/errors.ts';
 import type { Image } from '../core/image.ts';
 import { streamOf } from '../core/record.ts';
 import type { HostContext } from './context.ts';
+import type { Forgetting } from './forgetting.ts';
 import { readHeld } from './held.ts';
 import type { Life } from './life.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -18,8 +19,10 @@ export class Operations {
   readonly #context: HostContext;
   readonly #mailboxes: Mailboxes;
   readonly #life: Life;
+  readonly #forgetting: Forgetting;
 
-  constructor(context: HostContext, mailboxes: Mailboxes, life: Life) {
+  constructor(context: HostContext, mailboxes: Mailboxes, life: Life, forgetting: Forgetting) {
+    this.#forgetting = forgetting;
     this.#context = context;
     this.#mailboxes = mailboxes;
     this.#life = life;
@@ -38,8 +41,9 @@ export class Operations {
     this.#context.log.info('operator', { verb, type, id, by, why, answer: answer.kind });
     if (answer.kind === 'failed') throw new PerdureError(answer.code, answer.message, answer.details);
     const image = await this.#image(definition, id);
-    if (verb === 'forget') await this.#context.store.forget(streamOf(type, id), image.books.revision);
-    return viewOf(image);
+    const view = viewOf(image);
+    if (verb === 'forget') await this.#forgetting.run(image);
+    return view;
   }
 
   #operate(mailbox: Mailbox, { by, why }: AdminRequest, verb: 'pause' | 'resume' | 'forget'): Promise<Answer> {
@@ -53,6 +57,9 @@ export class Operations {
     if (books.parked === undefined) throw new PerdureError('not-parked', `${type}/${id} is not parked`);
     const [held] = await readHeld(this.#context.store, streamOf(type, id), books.heldFrom, 1);
     if (held === undefined) throw new PerdureError('not-parked', `${type}/${id} holds nothing`);
+    if (verb === 'edit' && held.message.kind === 'timer') {
+      throw new PerdureError('malformed-request', 'what is held is the firing of a timer, which has no payload to edit: retry or skip it');
+    }
     const mailbox = this.#mailboxes.get(definition, id);
     return new Promise((done) => this.#life.enqueue(mailbox, { kind: 'release', verb, held, payload, by, why, done }));
   }

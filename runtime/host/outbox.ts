@@ -30,6 +30,7 @@ export class Outbox {
   #scanned: Position = 0;
   #saved: Position = 0;
   #resume: (() => void) | undefined;
+  #waiting: { readonly position: Position; readonly resolve: () => void }[] = [];
   #subscription: Subscription | undefined;
   #cancel: (() => void) | undefined;
   #stopped = false;
@@ -43,6 +44,26 @@ export class Outbox {
   /** Number of sends on their way. */
   get pending(): number {
     return this.#inFlight.length;
+  }
+
+  /** Resolves when every send recorded before or at a position has reached its receiver. */
+  passed(position: Position): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ position, resolve });
+      this.#tellPassed();
+    });
+  }
+
+  #tellPassed(): void {
+    if (this.#waiting.length === 0) return;
+    const watermark = this.#watermark();
+    for (const { position, resolve } of this.#waiting) if (position < watermark) resolve();
+    this.#waiting = this.#waiting.filter(({ position }) => position >= watermark);
+  }
+
+  /** First position that may hold a send which has not reached its receiver. */
+  #watermark(): Position {
+    return this.#inFlight.find((place) => !place.done)?.turn ?? this.#scanned;
   }
 
   async start(): Promise<void> {
@@ -67,6 +88,7 @@ export class Outbox {
       for await (const batch of subscription) {
         for (const turn of batch.turns) this.#scan(turn);
         this.#scanned = batch.checkpoint;
+        this.#tellPassed();
         if (this.#inFlight.length >= LIMITS.maxOutboxInFlight)
           await new Promise<void>((resolve) => {
             this.#resume = resolve;
@@ -130,6 +152,7 @@ export class Outbox {
     while (this.#inFlight[count]?.done === true) count += 1;
     // In batches, so that taking from the front stays cheap however many are on their way.
     if (count >= 256 || count === this.#inFlight.length) this.#inFlight = this.#inFlight.slice(count);
+    this.#tellPassed();
     if (this.#resume !== undefined && this.#inFlight.length < LIMITS.maxOutboxInFlight / 2) {
       const resume = this.#resume;
       this.#resume = undefined;
@@ -152,8 +175,7 @@ export class Outbox {
   }
 
   async #save(): Promise<void> {
-    const open = this.#inFlight.find((place) => !place.done);
-    const watermark = open === undefined ? this.#scanned : open.turn;
+    const watermark = this.#watermark();
     if (watermark <= this.#saved) return;
     await this.#context.store.putValue(WATERMARK, new TextEncoder().encode(String(watermark)));
     this.#saved = watermark;

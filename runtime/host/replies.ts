@@ -3,6 +3,7 @@ import type { JournalData } from '../core/journal.ts';
 import { journalType } from '../core/journal.ts';
 import type { Revision } from '../core/record.ts';
 import type { Decision } from '../core/turn/input.ts';
+import type { Delivery } from '../ports/signal-bus.ts';
 import type { Backlog } from './backlog.ts';
 import type { HostContext } from './context.ts';
 import type { Flight, Mailbox, Queued } from './mailbox.ts';
@@ -17,10 +18,16 @@ import type { Flight, Mailbox, Queued } from './mailbox.ts';
 export class Replies {
   readonly #context: HostContext;
   readonly #backlog: Backlog;
+  readonly #abandoned = new WeakSet<Delivery>();
 
   constructor(context: HostContext, backlog: Backlog) {
     this.#context = context;
     this.#backlog = backlog;
+  }
+
+  /** Nobody waits for the answer of a message that was taken: it goes on without. */
+  abandon(delivery: Delivery): void {
+    this.#abandoned.add(delivery);
   }
 
   /** Answers one message. */
@@ -32,7 +39,7 @@ export class Replies {
     if (item.state === 'answered' || item.state === 'withdrawn') return;
     item.state = 'answered';
     this.#backlog.remove(item);
-    item.done(answer, item);
+    if (!this.#abandoned.has(item)) item.done(answer, item);
   }
 
   /** Answers a batch whose turn is durable at `position` (undefined: it appended nothing). */
