@@ -108,13 +108,13 @@ describe('close', () => {
 describe('balance', () => {
   it('is answered in every state', () => {
     const life = live(account, 'a');
-    expect(life.query('balance')).toEqual({ balance: 0, owner: null, status: 'new' });
+    expect(life.answers(a.balance())).toEqual({ balance: 0, owner: null, status: 'new' });
     life.tell(a.open({ owner: 'ann' }));
     life.tell(a.deposit({ amount: 3 }));
-    expect(life.query('balance')).toEqual({ balance: 3, owner: 'ann', status: 'open' });
+    expect(life.answers(a.balance())).toEqual({ balance: 3, owner: 'ann', status: 'open' });
     life.tell(a.withdraw({ amount: 3 }));
     life.tell(a.close());
-    expect(life.query('balance')).toEqual({ balance: 0, owner: 'ann', status: 'closed' });
+    expect(life.answers(a.balance())).toEqual({ balance: 0, owner: 'ann', status: 'closed' });
     expect(rowsOf(accounts, life.events)).toEqual(new Map([['a', { balance: 0, owner: 'ann', status: 'closed' }]]));
   });
 });
@@ -139,7 +139,7 @@ describe('any life of an account', () => {
             expect(answer.rejected).toBe('insufficient-funds');
           }
         }
-        expect(life.query('balance')).toMatchObject({ balance });
+        expect(life.answers(a.balance())).toMatchObject({ balance });
         expect(rowsOf(accounts, life.events).get('a')).toEqual({ balance, owner: 'ann', status: 'open' });
         const booked = [...rowsOf(statements, life.events).values()] as { account: string; amount: number }[];
         expect(booked).toHaveLength(bookings.length - refused);

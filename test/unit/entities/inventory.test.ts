@@ -53,9 +53,9 @@ describe('reserve', () => {
     life.passTo(10 * MINUTE);
     expect(life.tell(tea.reserve({ orderId: 'o', quantity: 3 })).result).toEqual({ onHand: 10, reserved: 5, available: 5 });
     life.passTo(25 * MINUTE - 1);
-    expect(life.query('stock')).toMatchObject({ reserved: 5 });
+    expect(life.answers(tea.stock())).toMatchObject({ reserved: 5 });
     life.passTo(25 * MINUTE);
-    expect(life.query('stock')).toEqual({ onHand: 10, reserved: 0, available: 10 });
+    expect(life.answers(tea.stock())).toEqual({ onHand: 10, reserved: 0, available: 10 });
     expect(life.events.at(-1)).toMatchObject({ type: 'Lapsed', data: { orderId: 'o', quantity: 5 } });
   });
 
@@ -116,7 +116,7 @@ describe('lapse', () => {
     life.passTo(5 * MINUTE);
     life.tell(tea.reserve({ orderId: 'late', quantity: 2 }));
     life.passTo(15 * MINUTE);
-    expect(life.query('stock')).toEqual({ onHand: 5, reserved: 2, available: 3 });
+    expect(life.answers(tea.stock())).toEqual({ onHand: 5, reserved: 2, available: 3 });
     expect(life.tell(tea.ship({ orderId: 'early' })).rejected).toBe('no-reservation');
     expect(life.tell(tea.ship({ orderId: 'late' })).result).toEqual({ onHand: 3, reserved: 0, available: 3 });
   });
@@ -180,7 +180,7 @@ describe('any life of a sku', () => {
           const rejected = shelf.apply(command);
           if (command.verb === 'wait') life.passTo(shelf.now);
           else expect(life.tell(messageOf(command))).toEqual(rejected === undefined ? { result: shelf.stock } : { rejected });
-          const { onHand, reserved, available } = life.query('stock') as ReturnType<() => Shelf['stock']>;
+          const { onHand, reserved, available } = life.answers(tea.stock()) as ReturnType<() => Shelf['stock']>;
           expect({ onHand, reserved, available }).toEqual(shelf.stock);
           expect(onHand).toBe(reserved + available);
           expect(Math.min(onHand, reserved, available)).toBeGreaterThanOrEqual(0);

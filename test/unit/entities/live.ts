@@ -1,24 +1,15 @@
-import type { AnyImplementation, EventMeta, SignalMessage } from 'perdure';
-import { definitionOf } from '../../../runtime/core/definition/entity.ts';
-import { emptyImage } from '../../../runtime/core/image.ts';
-import { isJournal } from '../../../runtime/core/journal.ts';
-import { LIMITS } from '../../../runtime/core/limits.ts';
-import { deepFreeze } from '../../../runtime/core/plain.ts';
-import type { Decision, Input } from '../../../runtime/core/turn/input.ts';
-import { runTurn, turnTime } from '../../../runtime/core/turn/run-turn.ts';
+import type { EventMeta, EventOf, Implementation, QueryMessage, SignalMessage } from 'perdure';
+import { type Given, given, type Then } from '../../../runtime/testing/given.ts';
 
-/**
- * One entity over many turns, timers included: `given` shows one turn, this a life. Time stands still but for `passTo`.
- */
+/** One entity over many turns, with a clock: `given` with timers that fire by themselves. Time stands still but for `passTo`. */
 export interface Live {
-  /** Handles one update: its result, or the code it was rejected with. Anything else is thrown. */
-  tell<O>(message: SignalMessage<O>): { readonly result?: O; readonly rejected?: string };
+  /** Handles one update: its result, or the code it was rejected with. */
+  tell<O>(message: SignalMessage<O>): { readonly result?: O | undefined; readonly rejected?: string };
   /** Moves the clock and fires what falls due on the way, in order. */
   passTo(atMs: number): void;
-  query(name: string): unknown;
-  /** All that happened, as a projection sees it. */
+  answers<O>(query: QueryMessage<O>): O;
+  /** All that happened, as a projection sees it; `revision` counts events alone. */
   readonly events: readonly Happened[];
-  state(): unknown;
 }
 export interface Happened {
   readonly type: string;
@@ -26,61 +17,41 @@ export interface Happened {
   readonly meta: EventMeta;
 }
 
-export function live(of: AnyImplementation, id: string): Live {
-  const image = emptyImage(definitionOf(of), id);
+/** Begins the life of the entity with that id. */
+export function live<D extends Parameters<typeof given>[0]['entity']['declarations'], S, E>(of: Implementation<D, S, E>, id: string): Live {
   const events: Happened[] = [];
+  let now: Given<D, S, E> = given(of);
+  let timers: Readonly<Record<string, number>> = {};
   let clockMs = 0;
-  let turns = 0;
 
-  function turn(input: Input): Decision | undefined {
-    turns += 1;
-    const nowMs = turnTime(image, clockMs);
-    const env = { nowMs, turnId: `turn-${turns}`, freeze: deepFreeze, maxTurnBytes: LIMITS.maxTurnBytes, onDefect: rethrow };
-    const first = image.books.revision + 1;
-    const { records, decisions } = runTurn(image, [input], env);
-    records.forEach((record, i) => {
-      if (!isJournal(record)) events.push({ type: record.type, data: record.data, meta: metaOf(id, first + i, nowMs) });
-    });
-    return decisions[0];
+  function lived<O>(then: Then<O, D, S, E>): Then<O, D, S, E> {
+    for (const event of then.events as readonly EventOf<Implementation<never, unknown, Record<string, unknown>>>[]) {
+      events.push({ type: event.type, data: event.data ?? null, meta: metaOf(id, events.length, clockMs) });
+    }
+    now = then;
+    timers = then.timers;
+    return then;
   }
 
   return {
     events,
-    state: () => image.state,
-    tell: <O>(message: SignalMessage<O>) => {
-      const { name, payload } = message;
-      const asked = {
-        kind: 'signal',
-        wants: 'outcome',
-        signalId: `s${turns}`,
-        idChosen: false,
-        mark: undefined,
-        context: undefined,
-      } as const;
-      const decision = turn({ ...asked, name, payload });
-      return decision?.kind === 'rejected' ? { rejected: decision.code } : { result: resultOf(decision) as O };
+    tell: (message) => {
+      const { result, rejection } = lived(now.when(message, { nowMs: clockMs }));
+      return rejection === undefined ? { result } : { rejected: rejection.code };
     },
     passTo: (atMs) => {
-      for (let due = image.books.timers.earliest(); due !== undefined && due.dueAt <= atMs; due = image.books.timers.earliest()) {
-        clockMs = due.dueAt;
-        const { timer, key, arming } = due;
-        resultOf(turn({ kind: 'timer', timer, key, arming }));
+      for (let [next] = Object.entries(timers); next !== undefined && next[1] <= atMs; [next] = Object.entries(timers)) {
+        const [name, dueAt] = next;
+        const cut = name.indexOf('/');
+        clockMs = dueAt;
+        lived(cut < 0 ? now.fires(name) : now.fires(name.slice(0, cut), name.slice(cut + 1)));
       }
       clockMs = atMs;
     },
-    query: (name) => resultOf(turn({ kind: 'query', name, input: {} })),
+    answers: (query) => now.answers(query),
   };
 }
 
 function metaOf(id: string, revision: number, time: number): EventMeta {
   return { id, revision, time, position: String(revision), signalId: '', correlationId: '', baggage: {} };
-}
-
-function rethrow(error: unknown): never {
-  throw error;
-}
-
-function resultOf(decision: Decision | undefined): unknown {
-  if (decision?.kind === 'done') return decision.result;
-  throw new Error(`not done: ${JSON.stringify(decision)}`);
 }
