@@ -234,3 +234,51 @@ test('host: stopping tells the caller of an append under way that nobody knows i
   expect(taken.attempts[0]?.answers).toMatchObject([{ kind: 'failed', code: 'outcome-unknown' }]);
   expect(waiting.attempts[0]?.answers).toMatchObject([{ kind: 'failed', code: 'draining' }]);
 });
+
+/** Types of the records of a tangle that can still be read. */
+async function readable(run: Directed, id = 'a'): Promise<readonly string[]> {
+  const reading = run.node.host.history('tangle', id, 0, 100);
+  await run.pass(100);
+  return (await reading).events.map(({ type }) => type);
+}
+
+test('forgetting W1: the sends of a forgotten entity arrive before its records go', async () => {
+  const block = { unreadable: true };
+  const run = new Directed({
+    wrapping: {
+      store: (inner) =>
+        like(inner, { loadSnapshot: (stream) => (block.unreadable && stream === 'tangle-b' ? failed() : inner.loadSnapshot(stream)) }),
+    },
+  });
+  await run.start();
+  run.send(Tangle('a').fan({ ...told, to: ['b'] }));
+  await run.pass(1_000);
+  const forgetting = run.node.host.admin({ type: 'tangle', id: 'a', verb: 'forget', by: 'test', why: 'test' });
+  await run.pass(3_000);
+  expect(await readable(run)).toContain('perdure:SignalSent');
+  block.unreadable = false;
+  await run.pass(5_000);
+  await forgetting;
+  expect((await readable(run, 'b')).filter((type) => type === 'Noted')).toHaveLength(1);
+  expect(await readable(run)).toEqual(['perdure:Forgotten', 'perdure:Wake']);
+});
+
+test('forgetting W2: what a crash interrupted is done after the restart', async () => {
+  const block = { refused: true };
+  const run = new Directed({
+    wrapping: { store: (inner) => like(inner, { forget: (stream, before) => (block.refused ? failed() : inner.forget(stream, before)) }) },
+  });
+  await run.start();
+  run.send(Tangle('a').note(told));
+  await run.pass(1_000);
+  const refused = run.node.host
+    .admin({ type: 'tangle', id: 'a', verb: 'forget', by: 'test', why: 'test' })
+    .catch((error: unknown) => error);
+  await run.pass(1_000);
+  expect(await refused).toBeInstanceOf(Error);
+  expect(await readable(run)).toContain('Noted');
+  block.refused = false;
+  await run.restart();
+  await run.pass(5_000);
+  expect(await readable(run)).toEqual(['perdure:Forgotten', 'perdure:Wake']);
+});
