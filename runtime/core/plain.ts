@@ -111,11 +111,30 @@ function notPlain(path: string, what: string): PerdureError {
 
 /**
  * As `deepFreeze`, and what a reducer made must be plain: a Map, a Date or a promise in the state would not survive its snapshot. For development and
- * tests: it walks the whole state. Throws `payload-not-plain` naming the path.
+ * tests. Of a structure-sharing state only what is new is walked. Throws `payload-not-plain` naming the path.
  */
 export function checkedFreeze(value: unknown, part?: 'state'): unknown {
-  if (part === 'state') plainSize(value, 'state');
+  if (part === 'state') {
+    const fresh: object[] = [];
+    plainSize(unchecked(value, fresh, 0), 'state');
+    for (const one of fresh) checked.add(one);
+  }
   return deepFreeze(value);
+}
+/** Parts of states that were checked, and frozen after it. */
+const checked = new WeakSet<object>();
+
+/** A copy in which what was checked before is null; `fresh` gathers the rest. What is not plain stays as it is, to be found by the check. */
+function unchecked(value: unknown, fresh: object[], depth: number): unknown {
+  if (typeof value !== 'object' || value === null || depth > LIMITS.maxDepth) return value;
+  if (checked.has(value)) return null;
+  const prototype = Object.getPrototypeOf(value);
+  const isList = Array.isArray(value) && prototype === Array.prototype;
+  if (!isList && ((prototype !== Object.prototype && prototype !== null) || Object.hasOwn(value, '__proto__'))) return value;
+  fresh.push(value);
+  // Array.from keeps holes visible, as undefined.
+  if (isList) return Array.from(value, (one) => unchecked(one, fresh, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unchecked(one, fresh, depth + 1)]));
 }
 
 /** Freezes a plain value and all it holds. Frozen parts are taken to be frozen throughout, so a structure-sharing state costs only what is new. */

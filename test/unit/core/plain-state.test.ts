@@ -53,6 +53,19 @@ describe('a state that is not plain', () => {
     expect(image.foldError).toMatch(/state\.inside\.deep.*Map/);
   });
 
+  it('is found in what is new beside what was checked before, also if someone froze it', () => {
+    const old = checkedFreeze({ list: [{ a: 1 }] }, 'state') as { readonly list: readonly object[] };
+    for (const odd of [Object.freeze(new Map()), undefined, Object.freeze([new Date(0)]), { toJSON: 1 }]) {
+      expect(() => checkedFreeze({ ...old, list: [...old.list, odd] }, 'state')).toThrow(/state\.list\[1\]/);
+    }
+    expect(() => checkedFreeze(JSON.parse('{"a":{"__proto__":1}}'), 'state')).toThrow(/state\.a .*__proto__/);
+    const round: { self?: unknown } = {};
+    round.self = round;
+    expect(() => checkedFreeze(round, 'state')).toThrow(/nested deeper/);
+    const next = { ...old, list: [...old.list, { b: 2 }] };
+    expect(checkedFreeze(next, 'state')).toBe(next);
+  });
+
   it('is none when it is plain; it is frozen then', () => {
     const { decision, image } = tell('put', 'tea');
     expect(decision?.kind).toBe('done');
