@@ -1,7 +1,7 @@
-import { type Answer, failed } from '../core/answer.ts';
 import type { EntityDefinition } from '../core/definition/erased.ts';
 import { PerdureError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { StreamName } from '../core/record.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
@@ -10,20 +10,19 @@ import { Backlog } from './backlog.ts';
 import type { Entropy, Guard, HostContext, HostLimits, HostLog } from './context.ts';
 import { Counters } from './counters.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { dismiss, drained } from './drain.ts';
 import { Forgetting } from './forgetting.ts';
 import { Life } from './life.ts';
-import type { Mailbox, Queued } from './mailbox.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { Operations } from './operations.ts';
 import { Outbox } from './outbox.ts';
 import { Reads } from './reads.ts';
 import { Reception } from './reception.ts';
 import { Replies } from './replies.ts';
+import { Rest } from './rest.ts';
 import { Settlement } from './settlement.ts';
 import type { HostMetrics, HostStatus, HostSurface } from './surface.ts';
 import { Tick } from './tick.ts';
-
-const DRAIN_STEP_MS = 5;
 
 /** What a host is made of. */
 export interface HostParts {
@@ -55,18 +54,66 @@ export interface Host extends HostSurface {
  * Builds a host. Throws `invalid-definition` for two entities of one type or a durable handler (which this version does not run).
  */
 export function createHost(parts: HostParts): Host {
-  const definitions = byType(parts.definitions);
-  let state: HostStatus['state'] = 'starting';
-  const fail = (error: unknown) => {
-    state = 'failed';
-    parts.log.error('host-failed', { error });
+  const life: { state: HostStatus['state'] } = { state: 'starting' };
+  const organs = assemble(contextOf(parts, life), parts.rows, () => life.state);
+  const { agenda, backlog, outbox, operations, reads, reception } = organs;
+  return {
+    storeId: parts.store.storeId,
+    definitions: organs.context.definitions,
+    deliver: (delivery) => reception.deliver(delivery),
+    withdraw: (delivery) => reception.withdraw(delivery),
+    query: (request, done) => reads.query(request, done),
+    view: (type, id, options) => reads.view(type, id, options),
+    history: (type, id, from, limit) => reads.history(type, id, from, limit),
+    run: (type, id, signalId) => reads.run(type, id, signalId),
+    admin: (request) => operations.run(request),
+    status: () => ({ state: life.state, reasons: life.state === 'running' ? [] : [`host is ${life.state}`] }),
+    metrics: () => ({ counters: { ...organs.context.counters }, gauges: gaugesOf(organs) }),
+    start: async () => {
+      await agenda.start();
+      await outbox.start();
+      if (life.state === 'starting') life.state = 'running';
+    },
+    stop: async (drainMs) => {
+      if (life.state === 'stopped') return;
+      if (life.state !== 'failed') life.state = 'draining';
+      await outbox.stop();
+      await drained(backlog, parts.clock, drainMs);
+      for (const mailbox of organs.mailboxes.all()) dismiss(mailbox, organs.replies);
+      await agenda.stop();
+      organs.mailboxes.stop();
+      organs.life.stop();
+      life.state = 'stopped';
+    },
   };
-  const { store, clock, entropy, guard, log, freeze } = parts;
-  const limits: HostLimits = { ...LIMITS, ...parts.limits };
-  const counters = new Counters();
-  const context: HostContext = { store, clock, definitions, limits, entropy, guard, log, counters, freeze, fail };
+}
 
-  const backlog = new Backlog(limits);
+function contextOf(parts: HostParts, life: { state: HostStatus['state'] }): HostContext {
+  const { store, clock, entropy, guard, log, freeze } = parts;
+  const fail = (error: unknown) => {
+    life.state = 'failed';
+    log.error('host-failed', { error });
+  };
+  const limits: HostLimits = { ...LIMITS, ...parts.limits };
+  return { store, clock, definitions: byType(parts.definitions), limits, entropy, guard, log, counters: new Counters(), freeze, fail };
+}
+
+/** The parts of a host, each knowing only those it tells or asks. */
+interface Organs {
+  readonly context: HostContext;
+  readonly backlog: Backlog;
+  readonly replies: Replies;
+  readonly life: Life;
+  readonly mailboxes: Mailboxes;
+  readonly reception: Reception;
+  readonly outbox: Outbox;
+  readonly agenda: Agenda;
+  readonly reads: Reads;
+  readonly operations: Operations;
+}
+
+function assemble(context: HostContext, rows: ReadStore, state: () => HostStatus['state']): Organs {
+  const backlog = new Backlog(context.limits);
   const replies = new Replies(context, backlog);
   const settlement = new Settlement(context, replies, {
     ready: (mailbox) => life.ready(mailbox),
@@ -77,107 +124,40 @@ export function createHost(parts: HostParts): Host {
     (commit, outcome) => settlement.settled(commit, outcome),
     (mailbox, flight) => settlement.confirm(mailbox, flight),
   );
-  const life: Life = new Life(context, tick, (mailbox) => rested(mailbox));
+  const life: Life = new Life(context, tick, (mailbox) => rest.rested(mailbox));
   const mailboxes: Mailboxes = new Mailboxes(context, (mailbox) => life.passivate(mailbox));
-  const reads = new Reads(context, mailboxes, life, replies);
-  const reception = new Reception(context, { backlog, mailboxes, life, replies }, () => state);
+  const reception = new Reception(context, { backlog, mailboxes, life, replies }, state);
   const outbox = new Outbox(context, (delivery) => reception.deliver(delivery), new DeadLetters(context));
   const forgetting = new Forgetting(context, outbox);
+  const agenda = new Agenda(context, rows, { wake: (stream, done) => wake(stream, done) });
+  const rest: Rest = new Rest(context, agenda, forgetting, mailboxes);
+  const reads = new Reads(context, mailboxes, life, replies);
   const operations = new Operations(context, mailboxes, life, forgetting);
-  const agenda = new Agenda(context, parts.rows, {
-    wake: (stream, done) => {
-      const entity = agendaEntity(stream, definitions);
-      const definition = entity === undefined ? undefined : definitions.get(entity.type);
-      if (entity === undefined || definition === undefined) {
-        done();
-        return;
-      }
-      const mailbox = mailboxes.get(definition, entity.id);
-      mailbox.agendaWaits = true;
-      life.wake(mailbox, done);
-    },
-  });
 
-  /** A mailbox has nothing to do: the agenda learns what it owes next, and it may leave memory. */
-  function rested(mailbox: Mailbox): void {
-    const { image, stream } = mailbox;
-    if (mailbox.agendaWaits && image !== undefined) {
-      const at = image.books.wakeAtMs;
-      const { revision } = image.books;
-      if (image.books.forgotten) {
-        mailbox.agendaWaits = false;
-        forgetting.run(image).then(
-          () => agenda.correct(stream, undefined, revision),
-          // The row stays: the agenda wakes it again.
-          (error: unknown) => log.error('forgetting-failed', { stream, error }),
-        );
-      } else if (at === undefined || at > clock.now()) {
-        mailbox.agendaWaits = false;
-        agenda.correct(stream, at, revision);
-      }
+  function wake(stream: StreamName, done: () => void): void {
+    const entity = agendaEntity(stream, context.definitions);
+    const definition = entity === undefined ? undefined : context.definitions.get(entity.type);
+    if (entity === undefined || definition === undefined) {
+      done();
+      return;
     }
-    mailboxes.rested(mailbox);
+    const mailbox = mailboxes.get(definition, entity.id);
+    mailbox.agendaWaits = true;
+    life.wake(mailbox, done);
   }
 
-  /** Tells the callers of what will not be finished. A source is told nothing: it sends again from where it knows of an end. */
-  function dismiss(mailbox: Mailbox): void {
-    const dismissed = (item: Queued, answer: Answer) => {
-      if (item.kind !== 'signal' || item.mark === undefined) replies.answer(item, answer);
-    };
-    for (const item of mailbox.flight?.batch ?? []) {
-      dismissed(item, failed('outcome-unknown', 'the node stopped before the store had said whether the message is durable'));
-    }
-    for (let item = mailbox.shift(); item !== undefined; item = mailbox.shift()) {
-      dismissed(item, failed('draining', 'the node stopped before the message was taken'));
-    }
-  }
-
-  async function stop(drainMs: number): Promise<void> {
-    if (state === 'stopped') return;
-    if (state !== 'failed') state = 'draining';
-    await outbox.stop();
-    // Counted in steps: the clock may be set back meanwhile.
-    for (let waitedMs = 0; backlog.messages > 0 && waitedMs < drainMs; waitedMs += DRAIN_STEP_MS) {
-      await new Promise<void>((resolve) => void clock.after(DRAIN_STEP_MS, resolve));
-    }
-    for (const mailbox of mailboxes.all()) dismiss(mailbox);
-    await agenda.stop();
-    mailboxes.stop();
-    life.stop();
-    state = 'stopped';
-  }
-
-  return {
-    storeId: store.storeId,
-    definitions,
-    deliver: (delivery) => reception.deliver(delivery),
-    withdraw: (delivery) => reception.withdraw(delivery),
-    query: (request, done) => reads.query(request, done),
-    view: (type, id, options) => reads.view(type, id, options),
-    history: (type, id, from, limit) => reads.history(type, id, from, limit),
-    run: (type, id, signalId) => reads.run(type, id, signalId),
-    admin: (request) => operations.run(request),
-    status: () => ({ state, reasons: state === 'running' ? [] : [`host is ${state}`] }),
-    metrics: () =>
-      metricsOf(counters, {
-        entities: mailboxes.count,
-        entity_bytes: mailboxes.stateBytes,
-        queued_messages: backlog.messages,
-        queued_bytes: backlog.bytes,
-        rehydrating: life.rehydrating,
-        outbox_pending: outbox.pending,
-      }),
-    start: async () => {
-      await agenda.start();
-      await outbox.start();
-      if (state === 'starting') state = 'running';
-    },
-    stop,
-  };
+  return { context, backlog, replies, life, mailboxes, reception, outbox, agenda, reads, operations };
 }
 
-function metricsOf(counters: Counters, gauges: Readonly<Record<string, number>>): HostMetrics {
-  return { counters: { ...counters }, gauges };
+function gaugesOf({ backlog, life, mailboxes, outbox }: Organs): HostMetrics['gauges'] {
+  return {
+    entities: mailboxes.count,
+    entity_bytes: mailboxes.stateBytes,
+    queued_messages: backlog.messages,
+    queued_bytes: backlog.bytes,
+    rehydrating: life.rehydrating,
+    outbox_pending: outbox.pending,
+  };
 }
 
 function byType(definitions: readonly EntityDefinition[]): ReadonlyMap<string, EntityDefinition> {

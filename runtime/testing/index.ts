@@ -1,5 +1,12 @@
 /**
- * `perdure/testing`: what users test their entities with, without a runtime.
+ * `perdure/testing`: what users test their entities with: one turn without a runtime, and whole nodes in a seeded world where things go wrong.
  */
 
 export { type Given, given, type Then } from './given.ts';
+export { SimulatedClient } from './simulation/client.ts';
+export { Cluster } from './simulation/cluster.ts';
+export { Dice } from './simulation/dice.ts';
+export { type Faults, NO_FAULTS } from './simulation/faults.ts';
+export { History } from './simulation/history.ts';
+export { SimulatedSource } from './simulation/source.ts';
+export { World } from './simulation/world.ts';
