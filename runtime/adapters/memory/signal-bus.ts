@@ -11,6 +11,7 @@ interface KeptSignal {
   done: boolean;
 }
 
+/** What an empty bus keeps: nothing yet. */
 export function createBusLog(): MemoryBusLog {
   return { signals: [] };
 }
