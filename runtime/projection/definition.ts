@@ -1,7 +1,7 @@
 /**
  * What the projection engine is given: erased definitions, filled in by the composition root from the public values.
  */
-import type { Position, Revision } from '../core/record.ts';
+import type { NewRecord, Position, Revision } from '../core/record.ts';
 import type { Row } from '../ports/read-store.ts';
 
 /** What `keysOf` learns about an event beside its payload. */
@@ -58,8 +58,8 @@ export interface EntityFold {
   readonly type: string;
   readonly stateVersion: number;
   readonly initial: (id: string) => unknown;
-  /** The state after a stored event of that version. Throws for an event that it does not know. */
-  readonly apply: (state: unknown, eventType: string, version: number, data: unknown) => unknown;
+  /** The state after a stored event. Throws for an event that it does not know. */
+  readonly apply: (state: unknown, event: NewRecord) => unknown;
 }
 
 /** Row of the built-in table `entity.{type}@{stateVersion}`, by entity id: the state after the record at `revision`. */
@@ -67,4 +67,6 @@ export interface EntityRow {
   readonly state: unknown;
   readonly revision: Revision;
   readonly position: Position;
+  /** Why the stream cannot be folded by this code; `state` is null then. */
+  readonly error?: string | undefined;
 }

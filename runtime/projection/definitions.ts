@@ -25,7 +25,7 @@ export function entityFold(definition: EntityDefinition): EntityFold {
     type: definition.type,
     stateVersion: stateVersionOf(definition),
     initial: definition.initial,
-    apply: (state, type, version, data) => applyEvent(definition, state, { type, data, meta: version === 1 ? {} : { version } }),
+    apply: (state, event) => applyEvent(definition, state, event),
   };
 }
 

@@ -13,10 +13,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 import { Backoff } from './backoff.ts';
-import { EventFailure, type EventPlace, type Folding } from './folding.ts';
+import { EventFailure, type EventPlace } from './folding.ts';
 import { Pump, type PumpEnd } from './pump.ts';
 import { Standby } from './standby.ts';
-import { TableWriter } from './table-writer.ts';
+import type { Folding, Table } from './table.ts';
 import { Waiters } from './waiters.ts';
 
 export interface ProjectionPorts {
@@ -53,7 +53,7 @@ export class ProjectionEngine {
   readonly #ports: ProjectionPorts;
   readonly #waiters: Waiters;
   readonly #skipped = new Set<Position>();
-  #writer: TableWriter;
+  #table: Table;
   #pump: Pump | undefined;
   #done: Promise<void> = Promise.resolve();
   #state: ProjectionState = 'stopped';
@@ -67,7 +67,7 @@ export class ProjectionEngine {
     this.folding = folding;
     this.#ports = ports;
     this.#waiters = new Waiters(ports.clock);
-    this.#writer = this.#makeWriter();
+    this.#table = this.#openTable();
   }
 
   /** Declares the table and follows the log from its checkpoint. Throws `store-mismatch`, `invalid-definition`. */
@@ -75,18 +75,18 @@ export class ProjectionEngine {
     if (this.#pump !== undefined) return;
     this.#halted = false;
     await this.#ports.rows.declare(this.folding.table);
-    const writer = this.#makeWriter();
-    await writer.load(await this.#ports.events.headPosition());
+    const table = this.#openTable();
+    await table.load(await this.#ports.events.headPosition());
     if (this.#pump !== undefined || this.#halted) return;
     this.#endStandby();
-    this.#writer = writer;
+    this.#table = table;
     this.#state = 'running';
     this.#error = undefined;
     const pump = new Pump({
       folding: this.folding,
       events: this.#ports.events,
       clock: this.#ports.clock,
-      writer,
+      table,
       skipped: this.#skipped,
       progress: (caughtUp) => this.#progress(caughtUp),
       wanted: () => this.#waiters.lowest,
@@ -114,7 +114,7 @@ export class ProjectionEngine {
     if (this.#state === 'stopped') throw new PerdureError('store-closed');
     const reached = this.#waiters.wait(position, timeoutMs);
     if (this.#standby !== undefined) this.#standby.look();
-    else if (position < this.#writer.covered) void this.#pump?.flush();
+    else if (position < this.#table.covered) void this.#pump?.flush();
     await reached;
   }
 
@@ -144,7 +144,7 @@ export class ProjectionEngine {
       state: this.#state,
       position: this.#visible(),
       caughtUp: this.#caughtUp,
-      pendingEvents: this.#writer.pendingEvents,
+      pendingEvents: this.#table.pendingEvents,
       error: error === undefined ? undefined : { code: codeOf(error), message: error instanceof Error ? error.message : String(error) },
       event: error instanceof EventFailure ? error.event : undefined,
     };
@@ -156,7 +156,7 @@ export class ProjectionEngine {
       this.#error = undefined;
     }
     this.#caughtUp ||= caughtUp;
-    for (const position of this.#skipped) if (position < this.#writer.storedPosition) this.#skipped.delete(position);
+    for (const position of this.#skipped) if (position < this.#table.storedPosition) this.#skipped.delete(position);
     this.#waiters.reached(this.#visible());
   }
 
@@ -193,7 +193,7 @@ export class ProjectionEngine {
       trouble: (error: unknown) =>
         this.#ports.log('warn', 'checkpoint cannot be read', { projection: this.folding.name, error: String(error) }),
     };
-    return new Standby(parts, this.#writer.storedPosition);
+    return new Standby(parts, this.#table.storedPosition);
   }
 
   #endStandby(): void {
@@ -202,17 +202,22 @@ export class ProjectionEngine {
   }
 
   #visible(): Position {
-    return this.#standby?.position ?? this.#writer.visible;
+    return this.#standby?.position ?? this.#table.visible;
   }
 
   #failedError(): PerdureError {
     return new PerdureError('projection-failed', `Projection ${this.folding.name} stopped: ${String(this.#error)}`);
   }
 
-  #makeWriter(): TableWriter {
-    const { rows, events, clock } = this.#ports;
-    const listener = { trouble: (error: unknown) => this.#trouble(error), recovered: () => this.#progress(false) };
-    return new TableWriter(rows, events.storeId, this.folding, new Backoff(clock), listener);
+  #openTable(): Table {
+    const { rows, events, clock, log } = this.#ports;
+    const listener = {
+      trouble: (error: unknown) => this.#trouble(error),
+      recovered: () => this.#progress(false),
+      warn: (message: string, fields: Readonly<Record<string, unknown>>) =>
+        log('warn', message, { projection: this.folding.name, ...fields }),
+    };
+    return this.folding.open({ rows, storeId: events.storeId, clock, backoff: new Backoff(clock), listener });
   }
 }
 

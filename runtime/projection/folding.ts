@@ -1,24 +1,6 @@
-/**
- * What the engine knows of a table that follows the log: which streams it reads, and what a turn does to its rows. User
- * projections and the built-in entity rows are the two implementations.
- */
+/** What a turn does to the rows of a user's projection, and what is said of an event that cannot be applied. */
 import type { Position, Revision, StoredTurn, StreamName } from '../core/record.ts';
-import type { Row, TableDefinition } from '../ports/read-store.ts';
-
-export interface Folding {
-  /** Public name: a projection's, or `entity.{type}`. */
-  readonly name: string;
-  readonly table: TableDefinition;
-  readonly entityTypes: readonly string[];
-  /** Rows are written at most once per this time, unless a reader waits or too many changed. */
-  readonly coalesceMs: number;
-  /** What a turn does, in order, without the events at the positions in `skipped`. Throws an EventFailure. */
-  steps(turn: StoredTurn, skipped: ReadonlySet<Position>): readonly Step[];
-  /** The row as readers see it. */
-  visible(row: Row): Row;
-  /** The index that finds the rows of a forgotten stream, if their keys do not follow from its name. */
-  readonly sourceIndex: string | undefined;
-}
+import type { Row } from '../ports/read-store.ts';
 
 /** What one record does to rows. */
 export interface Step {
@@ -26,9 +8,12 @@ export interface Step {
   readonly keys: readonly string[];
   /** The next row of one of `keys`; undefined removes it. May throw: the event's failure. */
   readonly apply: (row: Row | undefined, key: string) => Row | undefined;
-  /** Rows of this stream go too, whatever their keys: found by `sourceIndex`. Such a step is the only one of its turn. */
+  /** Rows of this stream go too, whatever their keys: found by the source index. Such a step is the only one of its turn. */
   readonly forget?: StreamName;
 }
+
+/** What a turn does, in order, without the events at the positions in `skipped`. Throws an EventFailure. */
+export type StepsOf = (turn: StoredTurn, skipped: ReadonlySet<Position>) => readonly Step[];
 
 /** Where an event stands. */
 export interface EventPlace {

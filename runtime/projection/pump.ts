@@ -2,7 +2,7 @@
  * From the log to one table: a subscription whose batches are folded and written, until it is stopped, lost or failed.
  *
  * Invariants:
- * B1. A batch is folded, flushed and rewound under one lock; what comes from a subscription that was given up is ignored.
+ * B1. A batch is folded, a write made and the table rewound under one lock; what comes from a subscription that was given up is ignored.
  * B2. Checkpoints are positions of turns (or of a batch's end), never inside a turn, because a subscription cannot start there.
  * B3. After a failure everything not written is dropped and the log is read again up to the turn that failed; what is before it is
  *     written, and there the pump ends.
@@ -12,13 +12,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { EventStore, Subscription, SubscriptionBatch } from '../ports/event-store.ts';
 import { Alarm } from './alarm.ts';
 import { Backoff } from './backoff.ts';
-import { EventFailure, type Folding, type Step } from './folding.ts';
+import { EventFailure } from './folding.ts';
 import { Serial } from './serial.ts';
-import type { Flushed, TableWriter } from './table-writer.ts';
+import type { Flushed, Folding, Table } from './table.ts';
 
-/** Events folded before others get the event loop, and changed rows from which on they are written: one write holds the loop. */
-const SLICE_EVENTS = 256;
-const MAX_DIRTY_ROWS = 512;
 /** A checkpoint that moved over nothing but other streams' events is written this often. */
 const IDLE_CHECKPOINT_MS = 10_000;
 
@@ -29,7 +26,7 @@ export interface PumpParts {
   readonly folding: Folding;
   readonly events: EventStore;
   readonly clock: Clock;
-  readonly writer: TableWriter;
+  readonly table: Table;
   /** Positions of events to pass over. */
   readonly skipped: ReadonlySet<Position>;
   /** Told after every batch and every write. `caughtUp`: the log's head was reached. */
@@ -57,16 +54,16 @@ export class Pump {
 
   /** Runs until there is an end, which it resolves with. Never rejects. */
   async run(): Promise<PumpEnd> {
-    const { events, folding, writer, trouble } = this.#parts;
+    const { events, folding, table, trouble } = this.#parts;
     const prefixes = folding.entityTypes.map((type) => `${type}-`);
     while (this.#end === undefined) {
-      const subscription = events.subscribe({ from: writer.covered, prefixes });
+      const subscription = events.subscribe({ from: table.covered, prefixes });
       this.#subscription = subscription;
       try {
         await this.#consume(subscription);
       } catch (error) {
         this.#giveUp();
-        await this.#serial.run(async () => writer.rewind());
+        await this.#serial.run(async () => table.rewind());
         if (this.#end === undefined) trouble(error);
         await this.#backoff.wait();
       } finally {
@@ -77,14 +74,18 @@ export class Pump {
     return this.#end;
   }
 
-  /** Writes what changed, now. Never rejects. */
-  flush(): Promise<void> {
-    return this.#serial.run(() => (this.#end === undefined ? this.#flush(false) : Promise.resolve()));
+  /** Writes what has changed until now; batches are folded between the parts. Never rejects. */
+  async flush(): Promise<void> {
+    const { table } = this.#parts;
+    const { covered } = table;
+    do {
+      await this.#serial.run(() => this.#flush());
+    } while (this.#end === undefined && this.#stopAt === undefined && table.visible < covered);
   }
 
   /** Writes what changed, once, and ends. */
   async stop(): Promise<void> {
-    this.#parts.writer.stop();
+    this.#parts.table.stop();
     await this.flush();
     this.#finish({ kind: 'stopped' });
   }
@@ -100,7 +101,7 @@ export class Pump {
 
   async #apply(subscription: Subscription, batch: SubscriptionBatch): Promise<void> {
     if (this.#subscription !== subscription) return;
-    const { folding, writer, wanted } = this.#parts;
+    const { folding, table, wanted } = this.#parts;
     try {
       if (!(await this.#fold(batch))) return;
     } catch (error) {
@@ -108,58 +109,32 @@ export class Pump {
       this.#retreat(error);
       return;
     }
-    const waiting = wanted();
-    const awaited = waiting !== undefined && waiting < writer.covered && waiting >= writer.visible;
-    if (writer.dirtyRows >= MAX_DIRTY_ROWS || awaited) return this.#flush(batch.caughtUp);
-    this.#alarm.arm(writer.dirtyRows > 0 ? folding.coalesceMs : IDLE_CHECKPOINT_MS);
     this.#parts.progress(batch.caughtUp);
+    while (table.full && this.#subscription === subscription) await this.#flush();
+    const waiting = wanted();
+    if (waiting !== undefined && waiting < table.covered && waiting >= table.visible) void this.flush();
+    else this.#alarm.arm(table.dirtyRows > 0 ? folding.coalesceMs : IDLE_CHECKPOINT_MS);
   }
 
   /** Folds a batch; false if the pump ended in it. */
-  async #fold({ turns, checkpoint }: SubscriptionBatch): Promise<boolean> {
-    const { folding, writer, skipped } = this.#parts;
-    let group: Step[] = [];
-    for (const turn of turns) {
-      const failure = this.#stopAt;
-      if (failure !== undefined && turn.position >= failure.event.turn) {
-        await writer.fold(group);
-        writer.advance(turn.position);
-        if (this.#written(await writer.flush())) this.#finish({ kind: 'failed', error: failure });
-        return false;
-      }
-      const steps = folding.steps(turn, skipped);
-      const forgotten = steps[0]?.forget;
-      if (forgotten !== undefined) {
-        await writer.fold(group);
-        group = [];
-        writer.advance(turn.position);
-        if (!this.#written(await writer.forget(forgotten))) return false;
-      }
-      if (group.length >= SLICE_EVENTS) {
-        if (!(await this.#slice(group, turn.position))) return false;
-        group = [];
-      }
-      for (const step of steps) group.push(step);
-    }
-    await writer.fold(group);
-    writer.advance(checkpoint);
-    return true;
+  async #fold(batch: SubscriptionBatch): Promise<boolean> {
+    const { table, skipped } = this.#parts;
+    const failure = this.#stopAt;
+    const before = failure?.event.turn ?? Number.POSITIVE_INFINITY;
+    if (!this.#written(await table.fold(batch, { before, skipped }))) return false;
+    if (failure === undefined || batch.checkpoint <= before) return true;
+    do {
+      if (!this.#written(await table.flush())) return false;
+    } while (table.visible < table.covered);
+    this.#finish({ kind: 'failed', error: failure });
+    return false;
   }
 
-  /** Folds a part of a batch, up to the turn at `position`; false if the pump ended in it. */
-  async #slice(group: readonly Step[], position: Position): Promise<boolean> {
-    const { writer, clock } = this.#parts;
-    await writer.fold(group);
-    writer.advance(position);
-    if (writer.dirtyRows >= MAX_DIRTY_ROWS) return this.#written(await writer.flush());
-    await new Promise<void>((resolve) => clock.soon(resolve));
-    return true;
-  }
-
-  async #flush(caughtUp: boolean): Promise<void> {
+  async #flush(): Promise<void> {
+    if (this.#end !== undefined) return;
     try {
       this.#alarm.disarm();
-      if (this.#written(await this.#parts.writer.flush())) this.#parts.progress(caughtUp);
+      if (this.#written(await this.#parts.table.flush())) this.#parts.progress(false);
     } catch (error) {
       if (error instanceof EventFailure) this.#retreat(error);
       else this.#finish({ kind: 'failed', error });
@@ -173,7 +148,7 @@ export class Pump {
 
   #retreat(failure: EventFailure): void {
     this.#stopAt = failure;
-    this.#parts.writer.rewind();
+    this.#parts.table.rewind();
     this.#giveUp();
   }
 

@@ -12,7 +12,9 @@ import { LIMITS } from '../core/limits.ts';
 import { addressOf, JOURNAL_PREFIX, type NewRecord, type Position, type StoredTurn, type StreamName } from '../core/record.ts';
 import type { Row, TableDefinition } from '../ports/read-store.ts';
 import type { EventMeta, ProjectionDefinition, ProjectionSource } from './definition.ts';
-import { EventFailure, type EventPlace, type Folding, placeOf, type Step } from './folding.ts';
+import { EventFailure, type EventPlace, placeOf, type Step } from './folding.ts';
+import type { Folding } from './table.ts';
+import { UserTable } from './user-table.ts';
 
 const SOURCE_FIELD = '$source';
 const SOURCE_INDEX = '$source';
@@ -30,14 +32,17 @@ export function userFolding(definition: ProjectionDefinition): Folding {
   }
   const byId = definition.sources.every(({ keysOf }) => keysOf === undefined);
   const fields = [...new Set(Object.values(definition.indexes).flat())];
+  const table = tableOf(definition, byId);
+  const sourceIndex = byId ? undefined : SOURCE_INDEX;
+  const stepsOfTurn = (turn: StoredTurn, skipped: ReadonlySet<Position>) => stepsOf({ sources, fields, skipped }, turn);
   return {
     name: definition.name,
-    table: tableOf(definition, byId),
+    table,
     entityTypes: [...sources.keys()],
     coalesceMs: COALESCE_MS,
-    sourceIndex: byId ? undefined : SOURCE_INDEX,
+    sourceIndex,
     visible: withoutSource,
-    steps: (turn, skipped) => stepsOf({ sources, fields, skipped }, turn),
+    open: (parts) => new UserTable({ table: table.table, sourceIndex, stepsOf: stepsOfTurn }, parts),
   };
 }
 

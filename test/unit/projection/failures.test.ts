@@ -152,16 +152,50 @@ describe('a failing event', () => {
     }
   });
 
-  it('G3: an event that the built-in rows cannot fold stops them, with what they had', async () => {
+  it('N3: an entity that cannot be folded has a row without state that says why, for good; the others go on', async () => {
     const world = new World();
-    const { projections } = world.node([], [cartFold]);
+    const { projections, logged } = world.node([], [cartFold]);
     await projections.start();
     await world.append('cart-1', ['Added', { amount: 1 }]);
-    await world.clock.advance(50);
-    const position = await world.append('cart-1', ['Unheard']);
-    await world.clock.advance(50);
-    expect(projections.status()[0]).toMatchObject({ state: 'failed', event: { type: 'Unheard', position } });
-    expect(await projections.get('entity.cart', '1')).toMatchObject({ revision: 0, state: { added: [1] } });
+    const position = await world.append('cart-1', ['Unheard'], ['Added', { amount: 2 }]);
+    await world.append('cart-2', ['Added', { amount: 3 }]);
+    await world.clock.advance(1_000);
+    expect(projections.status()[0]).toMatchObject({ state: 'running', error: undefined });
+    const failed = { state: null, revision: 2, position: position + 1, error: 'Error: no reducer for Unheard' };
+    expect(await projections.get('entity.cart', '1')).toEqual(failed);
+    expect(await projections.get('entity.cart', '2')).toMatchObject({ state: { added: [3] } });
+    const said = { level: 'warn', fields: { projection: 'entity.cart', stream: 'cart-1', type: 'Unheard', revision: 1, position } };
+    expect(logged).toMatchObject([said]);
+
+    const next = world.node([], [cartFold, { ...cartFold, type: 'order' }]);
+    await projections.stop();
+    await next.projections.start();
+    await world.append('cart-1', ['Added', { amount: 4 }]);
+    await world.clock.advance(1_000);
+    expect(await next.projections.get('entity.cart', '1')).toMatchObject({ state: null, revision: 3, error: failed.error });
+    await next.projections.stop();
+
+    const apply: typeof cartFold.apply = (state, event) => (event.type === 'Unheard' ? state : cartFold.apply(state, event));
+    const corrected = world.node([], [{ ...cartFold, stateVersion: 2, apply }]);
+    await corrected.projections.start();
+    await world.clock.advance(1_000);
+    expect(await corrected.projections.get('entity.cart', '1')).toMatchObject({ state: { added: [1, 2, 4] }, revision: 3 });
+  });
+
+  it('N3: so does one whose initial state cannot be made', async () => {
+    const world = new World();
+    const initial = () => {
+      throw new Error('no start');
+    };
+    const { projections } = world.node([], [{ ...cartFold, initial }]);
+    await projections.start();
+    const position = await world.append('cart-1', ['perdure:Paused']);
+    expect(await projections.get('entity.cart', '1', { position })).toEqual({
+      state: null,
+      revision: 0,
+      position,
+      error: 'Error: no start',
+    });
   });
 });
 

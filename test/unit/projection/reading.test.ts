@@ -112,18 +112,6 @@ describe('the current state of entities', () => {
     expect(rows.writes).toHaveLength(2);
   });
 
-  it('keeps a bounded number of changed rows in memory', async () => {
-    const world = new World();
-    const { projections, rows } = world.node([], [cartFold]);
-    await projections.start();
-    await quiet();
-    await Promise.all(Array.from({ length: 3_000 }, (_, n) => world.append(`cart-${n}`, ['Added'])));
-    await quiet();
-    const sizes = rows.writes.map(({ changes }) => changes.length);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(1_024);
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeGreaterThan(3_000 - 1_024);
-  });
-
   it('N1: journal records move revision and position, and make a row of the initial state', async () => {
     const world = new World();
     const { projections } = world.node([], [cartFold]);

@@ -159,7 +159,7 @@ export const cartFold: EntityFold = {
   type: 'cart',
   stateVersion: 1,
   initial: (id) => ({ id, added: [] }),
-  apply: (state, type, version, data) => {
+  apply: (state, { type, data, meta: { version = 1 } }) => {
     if (type !== 'Added') throw new Error(`no reducer for ${type}`);
     const { id, added } = state as { readonly id: string; readonly added: readonly unknown[] };
     return { id, added: [...added, version === 1 ? amountOf(data) : { version }] };
