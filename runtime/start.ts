@@ -14,6 +14,7 @@ import type { ActivityImplementation, AnyImplementation, AnyProjection } from '.
 import { PerdureError } from './core/errors.ts';
 import { checkedFreeze } from './core/plain.ts';
 import type { HostLog } from './host/context.ts';
+import { warnOfChangedFolds } from './host/fold-change.ts';
 import { guard, installGuard } from './host/guard.ts';
 import { createHost, type Host } from './host/host.ts';
 import { urlOf } from './http/address.ts';
@@ -108,6 +109,7 @@ async function compose(
   await projections.start();
   opened.push(() => projections.stop());
   opened.push(() => host.stop(0)); // a start that fails behind this line; after a drain it has nothing left to do
+  await warnOfChangedFolds(store, definitions, hostLog(log));
   await host.start();
   const bus = new EmbeddedSignalBus();
   await bus.consume((signal) => host.deliver(signal));
