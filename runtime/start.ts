@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type { EmbeddedStats } from './adapters/embedded/event-store.ts';
 import { openEmbeddedStore } from './adapters/embedded/open.ts';
 import { openEmbeddedReadStore } from './adapters/embedded/read-store.ts';
 import { EmbeddedSignalBus } from './adapters/embedded/signal-bus.ts';
@@ -17,6 +18,7 @@ import type { HostLog } from './host/context.ts';
 import { warnOfChangedFolds } from './host/fold-change.ts';
 import { guard, installGuard } from './host/guard.ts';
 import { createHost, type Host } from './host/host.ts';
+import type { HostMetrics } from './host/surface.ts';
 import { urlOf } from './http/address.ts';
 import { projectionReader } from './http/projection-reader.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
@@ -114,8 +116,15 @@ async function compose(
   const bus = new EmbeddedSignalBus();
   await bus.consume((signal) => host.deliver(signal));
   opened.push(() => bus.close());
-  const reader = projectionReader(projections, declared, definitions);
-  const server = createHttpServer({ host, signals: bus, reader, config, log: log, clock: realClock });
+  const reader = projectionReader(projections, declared, definitions, () => store.stats().headPosition);
+  const server = createHttpServer({
+    host: { ...host, metrics: () => withStore(host.metrics(), store.stats()) },
+    signals: bus,
+    reader,
+    config,
+    log: log,
+    clock: realClock,
+  });
   const port = await server.listen();
   const url = urlOf(config.host, port);
   log.info({ url, dataDir, storeId: store.storeId, entities: definitions.map(({ type }) => type) }, 'ready');
@@ -132,6 +141,19 @@ async function drain(host: Host, server: HttpServer, drainMs: number, log: pino.
   await host.stop(drainMs);
   await server.close();
   log.info('stopped');
+}
+
+function withStore({ counters, gauges }: HostMetrics, stats: EmbeddedStats): HostMetrics {
+  return {
+    counters: {
+      ...counters,
+      store_turns: stats.turns,
+      store_blocks: stats.blocks,
+      store_bytes: stats.bytes,
+      store_write_ms: stats.writeMs,
+    },
+    gauges: { ...gauges, store_head_position: stats.headPosition, store_unindexed_streams: stats.unindexedStreams },
+  };
 }
 
 function stopOnce(stop: () => Promise<void>): () => Promise<void> {

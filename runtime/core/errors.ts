@@ -118,6 +118,12 @@ export const ERRORS = {
   ),
   paused: spec(503, 'after', 'The entity was paused by an operator.', 'An operator resumes it: POST …/admin/resume.'),
   'not-parked': spec(409, 'never', 'The entity is not parked.', 'Nothing to do.'),
+  'not-failed': spec(
+    409,
+    'never',
+    'The projection has not failed at this position.',
+    'See GET /v1/projections for what failed, and where.',
+  ),
   'not-paused': spec(409, 'never', 'The entity is not paused.', 'Nothing to do.'),
   'held-overflow': spec(
     503,
@@ -168,6 +174,12 @@ export const ERRORS = {
     'after',
     'The projection stopped at an event that it could not apply.',
     'Correct the projection; the log names the event.',
+  ),
+  'unknown-table': spec(
+    500,
+    'never',
+    'A table of rows was used before it was declared.',
+    'Declare it first: the read store knows no other.',
   ),
   'invariant-violated': spec(
     500,

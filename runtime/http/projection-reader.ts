@@ -1,14 +1,16 @@
 import type { EntityDefinition, ErasedProjection } from '../core/definition/erased.ts';
+import type { Position } from '../core/record.ts';
 import { stateVersionOf } from '../core/snapshot.ts';
 import { parkedProjection } from '../projection/definitions.ts';
 import type { Projections } from '../projection/projections.ts';
 import type { ProjectionInfo, ProjectionReader, ProjectionStatus } from './reader.ts';
 
-/** The projection engine as the edge reads it: the declared projections and the built-in ones. */
+/** The projection engine as the edge reads it: the declared projections and the built-in ones. `head` is the position behind the last durable turn. */
 export function projectionReader(
   projections: Projections,
   declared: readonly ErasedProjection[],
   entities: readonly EntityDefinition[],
+  head: () => Position,
 ): ProjectionReader {
   const types = entities.map(({ type }) => type);
   const reads = new Map<string, readonly string[]>([['parked', types]]);
@@ -32,12 +34,19 @@ export function projectionReader(
     reached: async (name, type, position, timeoutMs) => {
       if (reads.get(name)?.includes(type) === true) await projections.reached(name, position, timeoutMs);
     },
-    status: () => projections.status().map((status) => statusOf(status, infos.get(status.name)?.version ?? 1)),
+    status: () => projections.status().map((status) => statusOf(status, infos.get(status.name)?.version ?? 1, head())),
   };
 }
 
-function statusOf(status: ReturnType<Projections['status']>[number], version: number): ProjectionStatus {
+function statusOf(status: ReturnType<Projections['status']>[number], version: number, head: Position): ProjectionStatus {
   const { name, position, caughtUp, error } = status;
   const state = status.state === 'failed' ? 'failed' : caughtUp ? 'live' : 'building';
-  return { name, version, state, position, behind: 0, ...(error === undefined ? {} : { message: `${error.code}: ${error.message}` }) };
+  return {
+    name,
+    version,
+    state,
+    position,
+    behind: Math.max(0, head - position),
+    ...(error === undefined ? {} : { message: `${error.code}: ${error.message}` }),
+  };
 }

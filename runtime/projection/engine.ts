@@ -125,11 +125,11 @@ export class ProjectionEngine {
     await this.start();
   }
 
-  /** Goes on without the event at `position`, which must be the one that failed (`not-parked` otherwise). Logged. */
+  /** Goes on without the event at `position`, which must be the one that failed (`not-failed` otherwise). Logged. */
   async skip(position: Position): Promise<void> {
     const failure = this.#error;
     if (this.#state !== 'failed' || !(failure instanceof EventFailure) || failure.event.position !== position) {
-      throw new PerdureError('not-parked', `Projection ${this.folding.name} is not stopped at the event at ${position}.`);
+      throw new PerdureError('not-failed', `Projection ${this.folding.name} is not stopped at the event at ${position}.`);
     }
     this.#skipped.add(position);
     this.#ports.log('info', 'event is skipped', { projection: this.folding.name, event: failure.event, error: failure.message });

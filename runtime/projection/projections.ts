@@ -90,7 +90,7 @@ export class Projections {
     await this.#engine(name).retry();
   }
 
-  /** Goes on without the event that failed. Throws `unknown-projection`, `not-parked`. */
+  /** Goes on without the event that failed. Throws `unknown-projection`, `not-failed`. */
   async skip(name: string, position: Position): Promise<void> {
     await this.#engine(name).skip(position);
   }

@@ -6,12 +6,8 @@
  * K2. No key of one index is a prefix of another: strings end in 00 01, and a 00 inside one is written 00 FF.
  * K3. Nothing in a key starts a segment with FF, so `prefix + FF` is above every key with that prefix.
  */
-import { PerdureError } from '../../core/errors.ts';
-import { LIMITS } from '../../core/limits.ts';
 import type { IndexValue, Row } from '../../ports/read-store.ts';
-
-/** Bytes of an index entry, its table, values and row key included. lmdb takes 1 978 with pages of 4 KiB. */
-export const MAX_ENTRY_BYTES = 1_900;
+import { orderValues } from '../../ports/row-rules.ts';
 
 const TAG_NULL = 0x02;
 const TAG_FALSE = 0x03;
@@ -20,11 +16,9 @@ const TAG_NUMBER = 0x05;
 const TAG_TEXT = 0x06;
 const SPACE_DATA = 0x10;
 const PREFIX_BYTES = 7;
-/** Above every UTF-16 unit's worst case of three bytes; longer texts are refused before they are encoded. */
-const MAX_TEXT_UNITS = 4_096;
 
+/** More than an entry takes, or a bound: no text is longer than 4 096 units, of three bytes each, and few are in one key. */
 const scratch = Buffer.allocUnsafe(64 * 1024);
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Index 0 of a table is its rows. */
 export const ROWS = 0;
@@ -36,17 +30,6 @@ export function indexPrefix(tableId: number, indexId: number): Buffer {
   prefix.writeUInt32BE(tableId, 1);
   prefix.writeUInt16BE(indexId, 5);
   return prefix;
-}
-
-/** Can it be ordered: null, boolean, finite number, or a text that UTF-8 can hold and that is not absurdly long? */
-export function isIndexValue(value: unknown): value is IndexValue {
-  if (typeof value === 'string') return value.length <= MAX_TEXT_UNITS && !LONE_SURROGATE.test(value);
-  return value === null || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
-}
-
-/** Is it a key that a row may have? */
-export function isRowKey(key: string): boolean {
-  return key.length <= LIMITS.maxRowKeyLength && !LONE_SURROGATE.test(key);
 }
 
 /** `prefix` followed by the values. The caller has checked them with `isIndexValue`. */
@@ -67,15 +50,11 @@ export interface Entry {
  */
 export function encodeEntry(place: { table: string; prefix: Buffer; fields: readonly string[] }, key: string, row: Row): Entry {
   let at = place.prefix.copy(scratch, 0);
-  for (const field of place.fields) {
-    const value = fieldOf(row, field);
-    if (!isIndexValue(value)) throw valueInvalid(place.table, key, field);
+  let keyAt = at;
+  for (const value of orderValues(place.table, place.fields, key, row)) {
+    keyAt = at;
     at = encodeValue(value, at);
-    if (at > MAX_ENTRY_BYTES) throw valueInvalid(place.table, key, field);
   }
-  const keyAt = at;
-  at = encodeValue(key, at);
-  if (at > MAX_ENTRY_BYTES) throw valueInvalid(place.table, key, longestField(place.fields, row));
   return { bytes: Buffer.from(scratch.subarray(0, at)), keyAt };
 }
 
@@ -90,18 +69,6 @@ export function decodeRowKey(bytes: Buffer, keyAt: number): string {
     if (byte === 0) at++;
   }
   return Buffer.from(plain).toString('utf8');
-}
-
-/** A top-level property of a row; null if the row has none of that name. */
-export function fieldOf(row: Row, field: string): unknown {
-  if (typeof row !== 'object' || row === null || !Object.hasOwn(row, field)) return null;
-  return Reflect.get(row, field) ?? null;
-}
-
-/** The error of a row whose `field` (or whose key, field `key`) cannot be ordered. */
-export function valueInvalid(table: string, key: string, field: string): PerdureError {
-  const message = `Row ${JSON.stringify(key)} of ${table}: the value of "${field}" cannot be indexed.`;
-  return new PerdureError('index-value-invalid', message, { table, key, field });
 }
 
 function encodeValue(value: IndexValue, start: number): number {
@@ -138,9 +105,4 @@ function encodeText(text: string, start: number): number {
   scratch[at++] = 0x00;
   scratch[at++] = 0x01;
   return at;
-}
-
-function longestField(fields: readonly string[], row: Row): string {
-  const size = (field: string) => String(fieldOf(row, field)).length;
-  return fields.reduce((longest, field) => (size(field) > size(longest) ? field : longest));
 }

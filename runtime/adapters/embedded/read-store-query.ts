@@ -7,14 +7,13 @@
  */
 import { createHash } from 'node:crypto';
 import { PerdureError } from '../../core/errors.ts';
-import { LIMITS } from '../../core/limits.ts';
 import type { IndexValue, RowQuery } from '../../ports/read-store.ts';
-import { encodeKey, isIndexValue, isRowKey } from './read-store-keys.ts';
+import { queryIdentity } from '../../ports/row-rules.ts';
+import { encodeKey } from './read-store-keys.ts';
 
-/** What a query runs over: the key prefix of one index, and its fields (none for the rows themselves). */
+/** What a query runs over: the key prefix of the rows, or of one index. */
 export interface QueryTarget {
   readonly prefix: Buffer;
-  readonly fields: readonly string[];
 }
 
 /** Keys in `low` < key < `high`. */
@@ -25,21 +24,6 @@ export interface KeyRange {
 
 const END = Buffer.from([0xff]);
 const HASH_BYTES = 8;
-
-/** Throws `invalid-page` for a limit, value or bound that no page can have. */
-export function checkQuery(query: RowQuery, target: QueryTarget): void {
-  const { limit, equals = [], from, to } = query;
-  if (!Number.isInteger(limit) || limit < 1 || limit > LIMITS.maxPage) invalid(`limit must be 1 to ${LIMITS.maxPage}`);
-  if (equals.length > target.fields.length) invalid('more values to equal than the index has fields');
-  const bounded = from !== undefined || to !== undefined;
-  if (bounded && query.index !== undefined && equals.length === target.fields.length) invalid('a bound needs a field after `equals`');
-  for (const value of [...equals, from, to]) {
-    if (value !== undefined && !isIndexValue(value)) invalid('a value of the query cannot be indexed');
-  }
-  for (const bound of query.index === undefined ? [from, to] : []) {
-    if (typeof bound === 'string' && !isRowKey(bound)) invalid('a bound is longer than a row key may be');
-  }
-}
 
 /** The range of a checked query, cut at its cursor. Throws `invalid-cursor`. */
 export function rangeOf(query: RowQuery, target: QueryTarget): KeyRange {
@@ -71,13 +55,6 @@ function below(prefix: Buffer, value: IndexValue): Buffer {
   return typeof value === 'string' ? bytes.subarray(0, -2) : bytes;
 }
 
-/** The page size is no part of it, so a reader may change it between pages. */
 function fingerprint(query: RowQuery): Buffer {
-  const { table, index = null, equals = [], from, to, descending = false } = query;
-  const identity = [table, index, equals, from === undefined ? [] : [from], to === undefined ? [] : [to], descending];
-  return createHash('sha256').update(JSON.stringify(identity)).digest().subarray(0, HASH_BYTES);
-}
-
-function invalid(why: string): never {
-  throw new PerdureError('invalid-page', `The page is not valid: ${why}.`);
+  return createHash('sha256').update(queryIdentity(query)).digest().subarray(0, HASH_BYTES);
 }

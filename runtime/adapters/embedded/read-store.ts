@@ -11,8 +11,19 @@ import { open, type RootDatabase } from 'lmdb';
 import { Packr } from 'msgpackr';
 import { PerdureError } from '../../core/errors.ts';
 import type { Checkpoint, ReadStore, Row, RowChange, RowPage, RowQuery, TableDefinition, WriteBatch } from '../../ports/read-store.ts';
-import { decodeRowKey, type Entry, encodeEntry, encodeKey, indexPrefix, isRowKey, ROWS, valueInvalid } from './read-store-keys.ts';
-import { checkQuery, encodeCursor, rangeOf } from './read-store-query.ts';
+import {
+  checkQuery,
+  checkRowKey,
+  checkSameIndexes,
+  declared,
+  type IndexList,
+  indexListOf,
+  isRowKey,
+  queryFields,
+  sameCheckpoint,
+} from '../../ports/row-rules.ts';
+import { decodeRowKey, type Entry, encodeEntry, encodeKey, indexPrefix, ROWS } from './read-store-keys.ts';
+import { encodeCursor, rangeOf } from './read-store-query.ts';
 
 /** Keys removed per transaction when a table is swept. */
 const SWEEP_KEYS = 10_000;
@@ -46,7 +57,7 @@ interface PreparedChange {
 /** What is stored about a table: its number and its indexes, `[name, fields]`, sorted by name; index i has number i + 1. */
 interface StoredTable {
   readonly id: number;
-  readonly indexes: readonly (readonly [string, readonly string[]])[];
+  readonly indexes: IndexList;
 }
 
 /**
@@ -60,6 +71,8 @@ export async function openEmbeddedReadStore({ dir }: { readonly dir: string }): 
     encoding: 'binary',
     keyEncoding: 'binary',
     overlappingSync: false,
+    // With it a transaction that fails, as on a full disk, leaves a promise rejected that nobody can handle, which ends the process.
+    eventTurnBatching: false,
   });
   const store = new EmbeddedReadStore(env);
   await store.sweep();
@@ -78,7 +91,7 @@ class EmbeddedReadStore implements ReadStore {
 
   async declare(definition: TableDefinition): Promise<void> {
     this.#open();
-    const indexes = checkedIndexes(definition);
+    const indexes = indexListOf(definition);
     const stored = await this.#transaction(() => {
       const known = this.#storedTable(definition.table);
       if (known !== undefined) return known;
@@ -88,9 +101,7 @@ class EmbeddedReadStore implements ReadStore {
       this.#env.putSync(tableKey(definition.table), toJson(made));
       return made;
     });
-    if (JSON.stringify(stored.indexes) !== JSON.stringify(indexes)) {
-      throw new PerdureError('invalid-definition', `Table ${definition.table} is stored with other indexes: raise its version.`);
-    }
+    checkSameIndexes(definition.table, stored.indexes, indexes);
     this.#tables.set(definition.table, tableOf(definition.table, stored));
   }
 
@@ -120,9 +131,12 @@ class EmbeddedReadStore implements ReadStore {
 
   async find(query: RowQuery): Promise<RowPage> {
     const table = this.#table(query.table);
-    const target = query.index === undefined ? { prefix: table.rows, fields: [] } : table.indexes.get(query.index);
-    if (target === undefined) throw new PerdureError('unknown-index', `${query.table} declares no index "${query.index}".`);
-    checkQuery(query, target);
+    const index = query.index === undefined ? undefined : table.indexes.get(query.index);
+    checkQuery(
+      query,
+      queryFields(query, () => index?.fields),
+    );
+    const target = index ?? { prefix: table.rows };
     const { low, high } = rangeOf(query, target);
     const ends = query.descending ? { start: high, end: low, reverse: true } : { start: low, end: high };
     const rows: { key: string; row: Row }[] = [];
@@ -168,7 +182,7 @@ class EmbeddedReadStore implements ReadStore {
   }
 
   #prepare(table: Table, { key, row }: RowChange): PreparedChange {
-    if (!isRowKey(key)) throw valueInvalid(table.name, key, 'key');
+    checkRowKey(table.name, key);
     const rowKey = rowKeyOf(table, key);
     if (row === undefined) return { key, rowKey, packed: undefined, entries: [] };
     return { key, rowKey, packed: this.#packr.pack(row), entries: entriesOf(table, key, row) };
@@ -216,9 +230,7 @@ class EmbeddedReadStore implements ReadStore {
 
   #table(name: string): Table {
     this.#open();
-    const table = this.#tables.get(name);
-    if (table === undefined) throw new PerdureError('invariant-violated', `Table ${name} is used before it is declared.`);
-    return table;
+    return declared(name, this.#tables.get(name));
   }
 
   #open(): void {
@@ -245,16 +257,6 @@ function tableOf(name: string, stored: StoredTable): Table {
   return { name, id: stored.id, rows: indexPrefix(stored.id, ROWS), indexes };
 }
 
-function checkedIndexes({ table, indexes }: TableDefinition): StoredTable['indexes'] {
-  if (table === '') throw new PerdureError('invalid-definition', 'A table needs a name.');
-  const list = Object.keys(indexes)
-    .sort()
-    .map((name) => [name, [...(indexes[name] ?? [])]] as const);
-  const empty = list.find(([, fields]) => fields.length === 0);
-  if (empty) throw new PerdureError('invalid-definition', `Index ${empty[0]} of ${table} has no fields.`);
-  return list;
-}
-
 function entriesOf(table: Table, key: string, row: Row): Entry[] {
   const entries: Entry[] = [];
   for (const place of table.indexes.values()) entries.push(encodeEntry(place, key, row));
@@ -264,10 +266,6 @@ function entriesOf(table: Table, key: string, row: Row): Entry[] {
 /** The key of a row; a key that no row can have is looked up as one that none has. */
 function rowKeyOf(table: Table, key: string): Buffer {
   return isRowKey(key) ? encodeKey(table.rows, [key]) : encodeKey(table.rows, []);
-}
-
-function sameCheckpoint(one: Checkpoint | undefined, other: Checkpoint | undefined): boolean {
-  return one?.storeId === other?.storeId && one?.position === other?.position;
 }
 
 function tableKey(name: string): Buffer {

@@ -10,10 +10,21 @@
 import { Packr } from 'msgpackr';
 import { PerdureError } from '../../core/errors.ts';
 import type { Checkpoint, ReadStore, Row, RowPage, RowQuery, TableDefinition, WriteBatch } from '../../ports/read-store.ts';
-import { checkQuery, compareOrder, decodeCursor, encodeCursor, isRowKey, matches, orderKeyOf, valueInvalid } from './read-store-query.ts';
+import {
+  checkQuery,
+  checkRowKey,
+  checkSameIndexes,
+  declared,
+  type IndexList,
+  indexListOf,
+  orderValues,
+  queryFields,
+  sameCheckpoint,
+} from '../../ports/row-rules.ts';
+import { compareOrder, decodeCursor, encodeCursor, matches } from './read-store-query.ts';
 
 interface MemoryTable {
-  readonly indexes: Readonly<Record<string, readonly string[]>>;
+  readonly indexes: IndexList;
   checkpoint: Checkpoint | undefined;
   /** Row key to the packed row. */
   readonly rows: Map<string, Uint8Array>;
@@ -46,16 +57,13 @@ export class MemoryReadStore implements ReadStore {
     this.#defer = options.defer ?? ((run) => setImmediate(run));
   }
 
-  async declare({ table, indexes }: TableDefinition): Promise<void> {
+  async declare(definition: TableDefinition): Promise<void> {
     this.#open();
-    if (table === '') throw new PerdureError('invalid-definition', 'A table needs a name.');
-    const empty = Object.keys(indexes).find((name) => indexes[name]?.length === 0);
-    if (empty !== undefined) throw new PerdureError('invalid-definition', `Index ${empty} of ${table} has no fields.`);
+    const { table } = definition;
+    const indexes = indexListOf(definition);
     const known = this.#contents.tables.get(table);
     if (known === undefined) this.#contents.tables.set(table, { indexes, checkpoint: undefined, rows: new Map() });
-    else if (canonical(known.indexes) !== canonical(indexes)) {
-      throw new PerdureError('invalid-definition', `Table ${table} is stored with other indexes: raise its version.`);
-    }
+    else checkSameIndexes(table, known.indexes, indexes);
     this.#declared.add(table);
   }
 
@@ -66,8 +74,8 @@ export class MemoryReadStore implements ReadStore {
   async write(batch: WriteBatch): Promise<'written' | 'lost'> {
     const table = this.#table(batch.table);
     const changes = batch.changes.map(({ key, row }) => {
-      if (!isRowKey(key)) throw valueInvalid(batch.table, key, 'key');
-      if (row !== undefined) for (const fields of Object.values(table.indexes)) orderKeyOf(batch.table, fields, key, row);
+      checkRowKey(batch.table, key);
+      if (row !== undefined) for (const [, fields] of table.indexes) orderValues(batch.table, fields, key, row);
       return { key, packed: row === undefined ? undefined : Uint8Array.from(this.#packr.pack(row)) };
     });
     return this.#later(() => {
@@ -92,15 +100,14 @@ export class MemoryReadStore implements ReadStore {
 
   async find(query: RowQuery): Promise<RowPage> {
     const table = this.#table(query.table);
-    const fields = query.index === undefined ? [] : Object.hasOwn(table.indexes, query.index) ? table.indexes[query.index] : undefined;
-    if (fields === undefined) throw new PerdureError('unknown-index', `${query.table} declares no index "${query.index}".`);
+    const fields = queryFields(query, (index) => table.indexes.find(([name]) => name === index)?.[1]);
     checkQuery(query, fields);
     const sign = query.descending ? -1 : 1;
     const after = query.cursor === undefined ? undefined : decodeCursor(query, query.cursor, fields);
     const found = [...table.rows.keys()]
       .map((key) => {
         const row = this.#row(table, key);
-        return { key, row, order: orderKeyOf(query.table, fields, key, row) };
+        return { key, row, order: orderValues(query.table, fields, key, row) };
       })
       .filter(({ order }) => matches(query, order) && (after === undefined || sign * compareOrder(order, after) > 0))
       .sort((one, other) => sign * compareOrder(one.order, other.order));
@@ -138,24 +145,10 @@ export class MemoryReadStore implements ReadStore {
 
   #table(name: string): MemoryTable {
     this.#open();
-    const table = this.#declared.has(name) ? this.#contents.tables.get(name) : undefined;
-    if (table === undefined) throw new PerdureError('invariant-violated', `Table ${name} is used before it is declared.`);
-    return table;
+    return declared(name, this.#declared.has(name) ? this.#contents.tables.get(name) : undefined);
   }
 
   #open(): void {
     if (this.#closed) throw new PerdureError('store-closed');
   }
-}
-
-function canonical(indexes: Readonly<Record<string, readonly string[]>>): string {
-  return JSON.stringify(
-    Object.keys(indexes)
-      .sort()
-      .map((name) => [name, indexes[name]]),
-  );
-}
-
-function sameCheckpoint(one: Checkpoint | undefined, other: Checkpoint | undefined): boolean {
-  return one?.storeId === other?.storeId && one?.position === other?.position;
 }
