@@ -145,7 +145,7 @@ function tables(store: () => ReadStore, reopen: () => Promise<void>): void {
       store().drop(table),
     ];
     for (const answer of await Promise.allSettled(calls)) {
-      expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'PerdureError', code: 'invariant-violated' } });
+      expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'PerdureError', code: 'unknown-table' } });
     }
   });
 

@@ -22,6 +22,7 @@ import {
   queryFields,
   sameCheckpoint,
 } from '../../ports/row-rules.ts';
+import { writeFailure } from './read-store-failure.ts';
 import { decodeRowKey, type Entry, encodeEntry, encodeKey, indexPrefix, ROWS } from './read-store-keys.ts';
 import { encodeCursor, rangeOf } from './read-store-query.ts';
 
@@ -242,9 +243,7 @@ class EmbeddedReadStore implements ReadStore {
       return await this.#env.childTransaction(run);
     } catch (error) {
       if (error instanceof PerdureError) throw error;
-      const text = String(error);
-      const full = text.includes('ENOSPC') || text.includes('No space left') || text.includes('MDB_MAP_FULL');
-      throw new PerdureError(full ? 'store-full' : 'store-failed', `The read store could not write: ${text}`, undefined, { cause: error });
+      throw await writeFailure(error);
     }
   }
 }

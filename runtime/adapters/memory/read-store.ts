@@ -15,7 +15,6 @@ import {
   checkRowKey,
   checkSameIndexes,
   declared,
-  type IndexList,
   indexListOf,
   orderValues,
   queryFields,
@@ -24,7 +23,7 @@ import {
 import { compareOrder, decodeCursor, encodeCursor, matches } from './read-store-query.ts';
 
 interface MemoryTable {
-  readonly indexes: IndexList;
+  readonly indexes: TableDefinition['indexes'];
   checkpoint: Checkpoint | undefined;
   /** Row key to the packed row. */
   readonly rows: Map<string, Uint8Array>;
@@ -59,11 +58,11 @@ export class MemoryReadStore implements ReadStore {
 
   async declare(definition: TableDefinition): Promise<void> {
     this.#open();
-    const { table } = definition;
-    const indexes = indexListOf(definition);
+    const { table, indexes } = definition;
+    const list = indexListOf(definition);
     const known = this.#contents.tables.get(table);
     if (known === undefined) this.#contents.tables.set(table, { indexes, checkpoint: undefined, rows: new Map() });
-    else checkSameIndexes(table, known.indexes, indexes);
+    else checkSameIndexes(table, indexListOf({ table, indexes: known.indexes }), list);
     this.#declared.add(table);
   }
 
@@ -75,7 +74,7 @@ export class MemoryReadStore implements ReadStore {
     const table = this.#table(batch.table);
     const changes = batch.changes.map(({ key, row }) => {
       checkRowKey(batch.table, key);
-      if (row !== undefined) for (const [, fields] of table.indexes) orderValues(batch.table, fields, key, row);
+      if (row !== undefined) for (const fields of Object.values(table.indexes)) orderValues(batch.table, fields, key, row);
       return { key, packed: row === undefined ? undefined : Uint8Array.from(this.#packr.pack(row)) };
     });
     return this.#later(() => {
@@ -100,7 +99,7 @@ export class MemoryReadStore implements ReadStore {
 
   async find(query: RowQuery): Promise<RowPage> {
     const table = this.#table(query.table);
-    const fields = queryFields(query, (index) => table.indexes.find(([name]) => name === index)?.[1]);
+    const fields = queryFields(query, (index) => (Object.hasOwn(table.indexes, index) ? table.indexes[index] : undefined));
     checkQuery(query, fields);
     const sign = query.descending ? -1 : 1;
     const after = query.cursor === undefined ? undefined : decodeCursor(query, query.cursor, fields);
