@@ -46,7 +46,7 @@ export interface Entropy {
 
 /** Runs user code so that what is not deterministic is answered from the turn or refused (guard.ts). */
 export interface Guard {
-  run<T>(nowMs: number, seed: string, work: () => T): T;
+  run<A extends readonly unknown[], T>(nowMs: number, seed: string, work: (...args: A) => T, ...args: A): T;
 }
 
 /** Structured log: an event's name and its fields. */

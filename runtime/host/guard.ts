@@ -26,11 +26,11 @@ let active: { readonly nowMs: number; readonly seed: string; random: Random | un
 
 /** Runs `work` as user code of a turn. */
 export const guard: Guard = {
-  run: (nowMs, seed, work) => {
+  run: (nowMs, seed, work, ...args) => {
     const outer = active;
     active = { nowMs, seed, random: undefined };
     try {
-      return work();
+      return work(...args);
     } finally {
       active = outer;
     }

@@ -28,16 +28,17 @@ export class Flight implements Commit {
 
   constructor(
     mailbox: Mailbox,
-    turn: Pick<Commit, 'expectedRevision' | 'turnId' | 'time'>,
+    expectedRevision: Revision,
+    turn: { readonly turnId: string; readonly nowMs: number },
     batch: readonly Queued[],
     result: TurnResult,
     sinceMs: number,
   ) {
     this.mailbox = mailbox;
     this.stream = mailbox.stream;
-    this.expectedRevision = turn.expectedRevision;
+    this.expectedRevision = expectedRevision;
     this.turnId = turn.turnId;
-    this.time = turn.time;
+    this.time = turn.nowMs;
     this.records = result.records;
     this.batch = batch;
     this.result = result;

@@ -38,52 +38,79 @@ export function turnTime(image: Image, clockMs: number): number {
  * the caller throws the image away. Takes at least the first input.
  */
 export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): TurnResult {
-  const records: NewRecord[] = [];
-  const decisions: Decision[] = [];
-  const recordsUpTo: number[] = [];
-  let bytes = 0;
+  const turn = new Collected();
   // The initial state is frozen here; every later one was when it was reduced.
   image.state = env.freeze(image.state);
   const dueBefore = image.books.wakeAtMs;
   if (image.foldError === undefined && image.books.parked?.reason === 'fold') {
-    adopt(
-      image,
-      { records: [journal('Resumed', { of: 'fold', by: 'perdure', why: 'the state can be folded again' })], state: image.state },
-      records,
-      env,
-    );
+    adopt(image, [journal('Resumed', { of: 'fold', by: 'perdure', why: 'the state can be folded again' })], turn, env);
   }
   for (const input of inputs) {
-    let step = stepOf(image, input, env, decisions.length);
-    if (step.bytes > 0 && bytes + step.bytes > env.maxTurnBytes) {
-      if (bytes > 0) break;
+    let step = stepOf(image, input, env, turn.decisions.length);
+    if (step.bytes > 0 && turn.bytes + step.bytes > env.maxTurnBytes) {
+      if (turn.bytes > 0) break;
       step = tooLarge(image, input, step, env);
     }
     if (step.defect !== undefined) env.onDefect?.(step.defect, input, image);
-    bytes += step.bytes;
-    adopt(image, step, records, env);
-    decisions.push(step.decision);
-    recordsUpTo.push(records.length);
+    turn.bytes += step.bytes;
+    adopt(image, step.records, turn, env);
+    image.state = step.state;
+    turn.decide(step.decision);
   }
-  addWake(image, dueBefore, records, env);
-  return { records, decisions, recordsUpTo, bytes };
-}
-
-/** Folds a step's records into the image (U5) and adds them to the turn's. */
-function adopt(image: Image, step: Pick<Step, 'records' | 'state'>, into: NewRecord[], env: TurnEnv): void {
-  for (const record of step.records) {
-    image.books.fold(record, env.nowMs);
-    into.push(record);
-  }
-  image.state = step.state;
-  image.sinceSnapshot += step.records.length;
-  if (step.records.length > 0) image.turnId = env.turnId;
-}
-
-function addWake(image: Image, dueBefore: number | undefined, records: NewRecord[], env: TurnEnv): void {
   const due = image.books.wakeAtMs;
-  if (due === undefined || (dueBefore !== undefined && due >= dueBefore)) return;
-  adopt(image, { records: [journal('Wake', { at: due })], state: image.state }, records, env);
+  if (due !== undefined && (dueBefore === undefined || due < dueBefore)) adopt(image, [journal('Wake', { at: due })], turn, env);
+  return turn;
+}
+
+/**
+ * What a turn has come to so far. The first message's arrays are taken as they are and copied only when a second one adds to them: most turns have one
+ * message with one record, and arrays grown by push are most of what such a turn would leave behind.
+ */
+class Collected implements TurnResult {
+  records: readonly NewRecord[] = NO_RECORDS;
+  decisions: readonly Decision[] = NO_DECISIONS;
+  recordsUpTo: readonly number[] = NO_NUMBERS;
+  bytes = 0;
+  #records: NewRecord[] | undefined;
+  #decisions: Decision[] | undefined;
+  #recordsUpTo: number[] | undefined;
+
+  add(records: readonly NewRecord[]): void {
+    if (records.length === 0) return;
+    if (this.records.length === 0) {
+      this.records = records;
+      return;
+    }
+    this.#records ??= [...this.records];
+    for (const record of records) this.#records.push(record);
+    this.records = this.#records;
+  }
+
+  decide(decision: Decision): void {
+    if (this.decisions.length === 0) {
+      this.decisions = [decision];
+      this.recordsUpTo = [this.records.length];
+      return;
+    }
+    this.#decisions ??= [...this.decisions];
+    this.#recordsUpTo ??= [...this.recordsUpTo];
+    this.#decisions.push(decision);
+    this.#recordsUpTo.push(this.records.length);
+    this.decisions = this.#decisions;
+    this.recordsUpTo = this.#recordsUpTo;
+  }
+}
+
+const NO_RECORDS: readonly NewRecord[] = [];
+const NO_DECISIONS: readonly Decision[] = [];
+const NO_NUMBERS: readonly number[] = [];
+
+/** Folds records into the image (U5) and adds them to the turn's. */
+function adopt(image: Image, records: readonly NewRecord[], turn: Collected, env: TurnEnv): void {
+  for (const record of records) image.books.fold(record, env.nowMs);
+  turn.add(records);
+  image.sinceSnapshot += records.length;
+  if (records.length > 0) image.turnId = env.turnId;
 }
 
 /** What one input comes to. */

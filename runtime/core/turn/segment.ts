@@ -93,7 +93,7 @@ function resultOf(request: SegmentRequest, returned: unknown): unknown {
 
 /** Completes the records that the context collected, with timers (N2) and the result (N3) in their places. Returns their estimated bytes. */
 function addConsequences(context: TurnContext, request: SegmentRequest, result: unknown): number {
-  const { records, lastEvent, timerChanges: timers } = context;
+  const { lastEvent, timerChanges: timers } = context;
   const { meta } = request;
   const keepsId = meta.signal !== undefined;
   let bytes = context.bytes;
@@ -104,24 +104,24 @@ function addConsequences(context: TurnContext, request: SegmentRequest, result: 
   }
   // The window points at the message's last record, so the result rides only on an event that is the last one.
   const rides =
-    keepsId && result !== null && resultBytes <= LIMITS.maxResultInMetaBytes && lastEvent >= 0 && lastEvent === records.length - 1;
-  const event = records[lastEvent];
+    keepsId && result !== null && resultBytes <= LIMITS.maxResultInMetaBytes && lastEvent >= 0 && lastEvent === context.records.length - 1;
+  const event = context.records[lastEvent];
   if (event !== undefined && (timers !== undefined || rides)) {
-    records[lastEvent] = {
+    context.records[lastEvent] = {
       ...event,
       meta: { ...event.meta, ...(timers === undefined ? {} : { timers }), ...(rides ? { res: result } : {}) },
     };
     bytes += (timers?.length ?? 0) * 48 + (rides ? resultBytes : 0);
   } else if (timers !== undefined) {
-    for (const change of timers) records.push({ ...timerRecord(change), meta });
+    for (const change of timers) context.add({ ...timerRecord(change), meta });
     bytes += timers.length * 64;
   }
   if (keepsId && !rides) {
-    if (result !== null) records.push(journal('UpdateAnswered', { result }, meta));
-    else if (records.length === 0) records.push(journal('SignalIgnored', {}, meta));
+    if (result !== null) context.add(journal('UpdateAnswered', { result }, meta));
+    else if (context.records.length === 0) context.add(journal('SignalIgnored', {}, meta));
     bytes += resultBytes + 64;
   }
-  return bytes + records.length * metaSize(meta);
+  return bytes + context.records.length * metaSize(meta);
 }
 
 /** The answer to a rejected message. */
