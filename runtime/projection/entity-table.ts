@@ -38,6 +38,10 @@ export class EntityTable implements Table {
   /** Characters of a stream's name before the entity's id. */
   readonly #idAt: number;
   #covered: Position = 0;
+  /** Rows were taken whose write has not succeeded: readers do not see them, though nothing may be left that is changed. */
+  #writing = false;
+  /** Rows that were taken to be written are neither changed nor visible. */
+  #writing = false;
 
   constructor(fold: EntityFold, table: string, parts: TableParts) {
     this.#fold = fold;
@@ -52,7 +56,7 @@ export class EntityTable implements Table {
   }
 
   get visible(): Position {
-    return this.#states.changed === 0 ? this.#covered : this.#checkpointed.position;
+    return this.#states.changed === 0 && !this.#writing ? this.#covered : this.#checkpointed.position;
   }
 
   get storedPosition(): Position {
@@ -78,6 +82,7 @@ export class EntityTable implements Table {
 
   rewind(): void {
     this.#states.clear();
+    this.#writing = false;
     this.#covered = this.#checkpointed.position;
   }
 
@@ -109,7 +114,10 @@ export class EntityTable implements Table {
         this.#fold.type,
         taken.find(({ id }) => id === key),
       );
-    const flushed = await this.#checkpointed.write(taken.map(changeOf), position, blame);
+    this.#writing = true;
+    const flushed = await this.#checkpointed.write(taken.map(changeOf), position, blame).finally(() => {
+      this.#writing = false;
+    });
     if (flushed !== 'found') return flushed;
     // The checkpoint may be another writer's, whose rows need not be as far ahead of it as these.
     this.#states.putBack(
