@@ -40,8 +40,6 @@ export class EntityTable implements Table {
   #covered: Position = 0;
   /** Rows were taken whose write has not succeeded: readers do not see them, though nothing may be left that is changed. */
   #writing = false;
-  /** Rows that were taken to be written are neither changed nor visible. */
-  #writing = false;
 
   constructor(fold: EntityFold, table: string, parts: TableParts) {
     this.#fold = fold;
@@ -115,10 +113,10 @@ export class EntityTable implements Table {
         taken.find(({ id }) => id === key),
       );
     this.#writing = true;
-    const flushed = await this.#checkpointed.write(taken.map(changeOf), position, blame).finally(() => {
-      this.#writing = false;
-    });
-    if (flushed !== 'found') return flushed;
+    const flushed = await this.#checkpointed.write(taken.map(changeOf), position, blame);
+    if (flushed === 'lost' || flushed === 'stopped') return flushed;
+    this.#writing = false;
+    if (flushed === 'written') return flushed;
     // The checkpoint may be another writer's, whose rows need not be as far ahead of it as these.
     this.#states.putBack(
       taken.map((entry) => [`${this.#fold.type}-${entry.id}`, entry] as const),

@@ -117,6 +117,25 @@ describe('writing in parts', () => {
     expect(await projections.get('entity.cart', '3')).toMatchObject({ state: { added: [3, 99] }, revision: 1 });
   });
 
+  it('G4: rows whose write is under way, or was given up, are not seen', async () => {
+    const world = new World();
+    const { projections, rows } = world.node([], [cartFold]);
+    await projections.start();
+    await quiet();
+    const position = await world.append('cart-1', ['Added', { amount: 1 }]);
+    rows.faults.push(...Array.from({ length: 5 }, () => 'before' as const));
+    const read = projections.get('entity.cart', '1', { position, timeoutMs: 60_000 });
+    await quiet();
+    expect(projections.status()[0]).toMatchObject({ state: 'retrying', position: 0 });
+    await world.clock.advance(10_000);
+    expect(await read).toMatchObject({ revision: 0 });
+    rows.faults.push('before');
+    await world.append('cart-1', ['Added', { amount: 2 }]);
+    await quiet();
+    await projections.stop();
+    expect(projections.status()[0]).toMatchObject({ state: 'stopped', position: position + 1 });
+  });
+
   it('batches are folded between the parts', async () => {
     const { world, projections } = await many();
     const flushed = projections.reached('entity.cart', 1_499);
