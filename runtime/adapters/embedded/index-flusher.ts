@@ -17,8 +17,9 @@ export interface IndexFlusherOptions {
   readonly notice: (message: string) => void;
 }
 
-const FLUSH_DIRTY = 65_536;
-export const MAX_DIRTY = 2 * FLUSH_DIRTY;
+/** Also what one transaction holds at most: lmdb keeps a copy of every page that it touches, and does not give the memory back. */
+const FLUSH_DIRTY = 16_384;
+export const MAX_DIRTY = 131_072;
 
 export class IndexFlusher {
   readonly #options: IndexFlusherOptions;
