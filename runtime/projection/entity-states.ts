@@ -9,6 +9,8 @@
 import type { Position, Revision, StreamName } from '../core/record.ts';
 
 const MAX_ENTRIES = 65_536;
+/** Unchanged ones only save a read of their row. */
+const MAX_OTHERS = 16_384;
 const MAX_BYTES = 32 * 1024 * 1024;
 /** What an entry weighs beside its state. */
 const ENTRY_BYTES = 200;
@@ -116,7 +118,7 @@ export class EntityStates {
   /** Lets go of unchanged entries beyond the bounds. Not called while somebody relies on what was added. */
   trim(): void {
     for (const [stream, entry] of this.#others) {
-      if (this.#others.size <= MAX_ENTRIES && this.#otherBytes <= MAX_BYTES) return;
+      if (this.#others.size <= MAX_OTHERS && this.#otherBytes <= MAX_BYTES) return;
       this.#others.delete(stream);
       this.#otherBytes -= entry.bytes;
     }
