@@ -22,6 +22,7 @@ import type { HostMetrics } from './host/surface.ts';
 import { urlOf } from './http/address.ts';
 import { projectionReader } from './http/projection-reader.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
+import { loggedError } from './logged-error.ts';
 import { entityFold, parkedProjection, projectionDefinition } from './projection/definitions.ts';
 import { Projections } from './projection/projections.ts';
 
@@ -50,7 +51,7 @@ export interface Runtime {
  */
 export async function start(program: Program, config: Partial<ResolvedConfig> = {}): Promise<Runtime> {
   const resolved = isWhole(config) ? config : { ...resolveConfig({ env: process.env }), ...config };
-  const log = pino({ level: resolved.logLevel, base: null });
+  const log = pino({ level: resolved.logLevel, base: null, serializers: { err: loggedError } });
   const opened: (() => Promise<void> | void)[] = [];
   const release = async () => {
     const failures: unknown[] = [];
