@@ -88,6 +88,9 @@ export class Reads {
     const answer = await this.#replies.outcomeAt(mailbox, revision);
     if (answer.kind === 'done') return { signalId, name, status: 'completed', result: answer.result };
     if (answer.kind === 'failed' && answer.code === 'parked') return { signalId, name, status: 'held' };
+    if (answer.kind === 'failed' && answer.code === 'defect') {
+      return { signalId, name, status: 'failed', problem: { code: answer.code, message: answer.message } };
+    }
     throw new PerdureError('outcome-expired');
   }
 
@@ -102,6 +105,8 @@ export class Reads {
   #evaluate(mailbox: Mailbox, name: string, input: unknown): Answer {
     const { image, definition, durableState: state, durableRevision: revision, durablePosition: position } = mailbox;
     if (image === undefined) return failed('store-failed', `${mailbox.stream} could not be read`);
+    if (image.books.forgotten && image.books.forgottenAt <= revision)
+      return failed('forgotten', `${definition.type}/${mailbox.id} was forgotten`);
     if (image.foldError !== undefined) return failed('parked', image.foldError);
     const { guard, clock } = this.#context;
     return guard.run(clock.now(), `${mailbox.stream}@${revision}`, () =>

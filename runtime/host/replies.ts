@@ -14,6 +14,7 @@ import type { Flight, Mailbox, Queued } from './mailbox.ts';
  * Invariants:
  * A1. Every queued message is answered exactly once, unless its caller withdrew.
  * A2. An answer names a position that covers every record of its message, and of those before it in its turn: it was decided on what they left.
+ * A3. A signal that is repeated is answered as at first: that it is durable, though it be held. An update of a message that was skipped is told so.
  */
 export class Replies {
   readonly #context: HostContext;
@@ -70,23 +71,29 @@ export class Replies {
   /** A repeated id is answered from the record that the first one left. */
   async #answerKnown(mailbox: Mailbox, item: Queued, revision: Revision): Promise<void> {
     try {
-      this.answer(item, await this.outcomeAt(mailbox, revision));
+      const wantsOutcome = item.kind !== 'signal' || item.wants === 'outcome';
+      this.answer(item, await this.outcomeAt(mailbox, revision, wantsOutcome));
     } catch (error) {
       this.#context.log.error('outcome-unreadable', { stream: mailbox.stream, revision, error });
       this.answer(item, failed('outcome-unknown', `the outcome at revision ${revision} could not be read`));
     }
   }
 
-  /** The recorded outcome at a revision. */
-  async outcomeAt(mailbox: Mailbox, revision: Revision): Promise<Answer> {
+  /** The recorded outcome at a revision; without `wantsOutcome` only that the message is durable, which held and skipped ones are too (A3). */
+  async outcomeAt(mailbox: Mailbox, revision: Revision, wantsOutcome = true): Promise<Answer> {
     for await (const page of this.#context.store.readStream(mailbox.stream, revision)) {
       const turn = page[0];
       const index = revision - (turn?.firstRevision ?? 0);
       const record = turn?.records[index];
       if (turn === undefined || record === undefined) break;
       const position = turn.position + index;
+      if (!wantsOutcome) return { kind: 'done', result: null, revision, position, repeated: true };
       if (record.type === journalType('SignalHeld'))
         return failed('parked', 'the message is held; its outcome comes when the entity goes on');
+      if (record.type === journalType('HeldSkipped')) {
+        const { by, why } = record.data as JournalData['HeldSkipped'];
+        return failed('defect', `the message was skipped by ${by}${why === '' ? '' : `: ${why}`}`);
+      }
       const answered =
         record.type === journalType('UpdateAnswered') ? (record.data as JournalData['UpdateAnswered']).result : record.meta.res;
       return { kind: 'done', result: answered ?? null, revision, position, repeated: true };

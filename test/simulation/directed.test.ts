@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Request } from '../../runtime/testing/simulation/history.ts';
 import { like } from './broken/stores.ts';
 import { Directed } from './directed.ts';
 import { DEFINITIONS } from './simulate.ts';
@@ -74,6 +75,34 @@ test('hold K1: held messages keep their order when an append of some of them is 
   await run.pass(10_000);
   expect(refusing.left).toBe(0);
   expect(run.data('tangle-a', 'Noted')).toEqual([0, 1, 2, 3, 4, 5, 6].map((n) => ({ from: 'test', n })));
+});
+
+test('replies A3: a held signal is answered again as at first; once it was skipped, an update of its key is told so', async () => {
+  const run = new Directed();
+  await run.start(true);
+  const poison = run.send(Tangle('a').poison(told));
+  await run.pass(100);
+  const held = run.send(Tangle('a').note(told));
+  await run.pass(100);
+  const again = async (request: Request, wants: Request['wants']) => {
+    const answer = run.node.deliver({ ...request, wants, attempts: [] }, `test:${request.number}`);
+    await run.pass(100);
+    return answer;
+  };
+  expect(await again(held, 'durability')).toMatchObject({ kind: 'done', repeated: true });
+  expect(await again(held, 'outcome')).toMatchObject({ kind: 'failed', code: 'parked' });
+  await run.pass(100);
+  void run.node.host.admin({ type: 'tangle', id: 'a', verb: 'skip', by: 'ada', why: 'test' });
+  await run.pass(1_000);
+  expect(run.data('tangle-a', 'Noted')).toHaveLength(1);
+  expect(await again(poison, 'durability')).toMatchObject({ kind: 'done', repeated: true });
+  expect(await again(poison, 'outcome')).toMatchObject({ kind: 'failed', code: 'defect', message: 'the message was skipped by ada: test' });
+  const seen = run.node.host.run('tangle', 'a', `test:${poison.number}`);
+  await run.pass(100);
+  expect(await seen).toMatchObject({
+    status: 'failed',
+    problem: { code: 'defect' },
+  });
 });
 
 test('held messages that cannot be read at first are released once they can', async () => {
@@ -261,6 +290,22 @@ test('forgetting W1: the sends of a forgotten entity arrive before its records g
   await forgetting;
   expect((await readable(run, 'b')).filter((type) => type === 'Noted')).toHaveLength(1);
   expect(await readable(run)).toEqual(['perdure:Forgotten', 'perdure:Wake']);
+});
+
+test.each([
+  ['strong', true],
+  ['of the last durable state', false],
+])('a query of a forgotten entity, %s, is told so', async (_how, strong) => {
+  const run = new Directed();
+  await run.start();
+  run.send(Tangle('a').note(told));
+  await run.pass(100);
+  void run.node.host.admin({ type: 'tangle', id: 'a', verb: 'forget', by: 'test', why: 'test' });
+  await run.pass(1_000);
+  const answers: unknown[] = [];
+  run.node.host.query({ type: 'tangle', id: 'a', name: 'view', input: {}, strong }, (answer) => answers.push(answer));
+  await run.pass(100);
+  expect(answers).toMatchObject([{ kind: 'failed', code: 'forgotten' }]);
 });
 
 test('forgetting W2: what a crash interrupted is done after the restart', async () => {
