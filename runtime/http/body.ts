@@ -13,10 +13,15 @@ import { malformed, problem } from './problem.ts';
  * Y2. A body that cannot be decoded is a `malformed-request` or an `unsupported-media-type`, never a defect.
  */
 
-/** Calls `then` with the whole body, or answers 413. A caller that goes away while it sends is forgotten. */
+/** Calls `then` with the whole body, or answers 413, or 415 for a compressed one. A caller that goes away while it sends is forgotten. */
 export function readBody(exchange: Exchange, maxBytes: number, then: (body: Buffer) => void): void {
   const { req } = exchange;
   const announced = Number(req.headers['content-length'] ?? 0);
+  const coding = req.headers['content-encoding'];
+  if (coding !== undefined && coding !== 'identity') {
+    exchange.refuse(new PerdureError('unsupported-media-type', `content-encoding ${coding} is not understood; send the body as it is`));
+    return;
+  }
   if (announced > maxBytes) {
     discardBody(exchange, 0, () => exchange.problem(tooLarge(maxBytes)));
     return;

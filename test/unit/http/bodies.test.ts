@@ -93,6 +93,18 @@ test('a repeated Idempotency-Key is refused; one with a comma in it is one key',
   connection.socket.destroy();
 });
 
+test('a compressed body is refused, and the connection goes on', async () => {
+  const { connection, host } = await connected();
+  await connection.write(`${head(PATH, { ...json, 'content-length': 12, 'content-encoding': 'gzip' })}{"amount":1}`);
+  expect(await connection.until(({ received }) => received.includes('gzip'))).toMatch(
+    /^HTTP\/1\.1 415 [\s\S]*"code":"unsupported-media-type"/,
+  );
+  await connection.write(`${head(PATH, { ...json, 'content-length': 12, 'content-encoding': 'identity' })}{"amount":1}`);
+  await connection.until(({ received }) => received.includes('signalId'));
+  expect(host.delivered).toHaveLength(1);
+  connection.socket.destroy();
+});
+
 test('a request that is no HTTP is answered 400 and closed', async () => {
   const { connection } = await connected();
   await connection.write('nonsense\r\n\r\n');
