@@ -118,8 +118,8 @@ export class Life {
     invariant(mailbox.flight === undefined, `${mailbox.stream} loses its image in flight`);
     mailbox.image = undefined;
     mailbox.durableState = undefined;
-    mailbox.stateBytes = 0;
-    mailbox.measuredAt = 0;
+    // `stateBytes` stands until the next measure: the sum over all mailboxes counts on it.
+    mailbox.unmeasuredBytes = Number.POSITIVE_INFINITY;
     mailbox.phase = 'passive';
   }
 

@@ -72,9 +72,9 @@ export class Mailbox {
   /** Used since the passivation sweep last came by, and when. */
   recent = true;
   lastUsedMs = 0;
-  /** Estimated bytes of the image, and the records folded when it was estimated. */
+  /** Estimated bytes of the state, and of what was appended since it was estimated (infinite: it never was). */
   stateBytes = 0;
-  measuredAt = 0;
+  unmeasuredBytes = Number.POSITIVE_INFINITY;
   /** Bytes of the last snapshot written or read. */
   snapshotBytes = 0;
   /** When the timer queue will look at this mailbox; undefined if it will not. */

@@ -7,6 +7,7 @@ import { Mailbox } from './mailbox.ts';
 const SWEEP_MS = 1_000;
 /** Mailboxes looked at per eviction, so that one message never pays for a sweep over all. */
 const LOOK = 16;
+const MEASURE_AFTER_BYTES = 2_048;
 
 /**
  * The mailboxes in memory, and which of them leave it.
@@ -73,8 +74,12 @@ export class Mailboxes {
       return;
     }
     this.#measure(mailbox);
+    if (this.#isOver) this.#evict();
+  }
+
+  get #isOver(): boolean {
     const { maxEntitiesInMemory, maxEntityBytesInMemory } = this.#context.limits;
-    if (this.#ring.length > maxEntitiesInMemory || this.#stateBytes > maxEntityBytesInMemory) this.#evict();
+    return this.#ring.length > maxEntitiesInMemory || this.#stateBytes > maxEntityBytesInMemory;
   }
 
   /** Everything in memory, for the drain. */
@@ -86,10 +91,10 @@ export class Mailboxes {
     this.#stopSweep?.();
   }
 
-  /** The size of a state is estimated anew only when its stream has grown by a part of it, so the estimate costs little however large the state. */
+  /** A state is measured when it first rests, and anew when its stream has grown by a part of it: so that costs little however large the state. */
   #measure(mailbox: Mailbox): void {
     const { image } = mailbox;
-    if (image === undefined || image.books.revision - mailbox.measuredAt < Math.max(8, mailbox.stateBytes >> 8)) return;
+    if (image === undefined || mailbox.unmeasuredBytes < Math.max(MEASURE_AFTER_BYTES, mailbox.stateBytes >> 2)) return;
     let bytes = 512;
     try {
       bytes += plainSize(image.state, 'state');
@@ -99,16 +104,16 @@ export class Mailboxes {
     }
     this.#stateBytes += bytes - mailbox.stateBytes;
     mailbox.stateBytes = bytes;
-    mailbox.measuredAt = image.books.revision;
+    mailbox.unmeasuredBytes = 0;
   }
 
-  /** Looks at a few mailboxes; those used since the last look are passed over once. */
+  /** Looks at a few mailboxes; those used since the last look are passed over once. Several small ones may have to leave for a large one. */
   #evict(): void {
-    for (let looked = 0; looked < LOOK; looked += 1) {
+    for (let looked = 0; looked < LOOK && this.#isOver; looked += 1) {
       if (this.#hand >= this.#ring.length) this.#hand = 0;
       const mailbox = this.#ring[this.#hand];
       if (mailbox === undefined) return;
-      if (!mailbox.recent && this.#drop(mailbox)) return;
+      if (!mailbox.recent && this.#drop(mailbox)) continue;
       mailbox.recent = false;
       this.#hand += 1;
     }

@@ -95,6 +95,7 @@ export class Tick {
     mailbox.flight = flight;
     mailbox.phase = 'committing';
     mailbox.recent = true;
+    mailbox.unmeasuredBytes += result.bytes;
     mailbox.lastUsedMs = now;
     this.#context.counters.turns += 1;
     if (result.records.length > 0) commits.push(flight);

@@ -292,6 +292,19 @@ test('forgetting W1: the sends of a forgotten entity arrive before its records g
   expect(await readable(run)).toEqual(['perdure:Forgotten', 'perdure:Wake']);
 });
 
+test('mailboxes O2: states of few records count as well, and what is too much for memory leaves it', async () => {
+  const run = new Directed({ limits: { maxEntityBytesInMemory: 20_000 } });
+  await run.start();
+  for (let round = 0; round < 2; round += 1) {
+    for (let n = 0; n < 100; n += 1) run.send(Tangle(`large-${n}`).note({ from: 'x'.repeat(1_000), n: round }));
+    await run.pass(5_000);
+  }
+  const { entities, entity_bytes: bytes } = run.node.host.metrics().gauges;
+  expect(bytes).toBeGreaterThan(1_000);
+  expect(bytes).toBeLessThan(21_000);
+  expect(entities).toBeLessThan(40);
+});
+
 test.each([
   ['strong', true],
   ['of the last durable state', false],
