@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=64
 import { start } from '../start.ts';
 import { perdureCommand } from './command.ts';
 import { reportError } from './report.ts';

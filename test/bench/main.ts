@@ -11,7 +11,9 @@ if (unknown.length > 0) throw new Error(`unknown bench ${unknown.join(', ')}; kn
 let failed = 0;
 for (const name of names.length === 0 ? BENCHES : names) {
   console.log(`\n== ${name} ==\n`);
-  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(`./${name}.js`, import.meta.url)), ...flags], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [...process.execArgv, fileURLToPath(new URL(`./${name}.js`, import.meta.url)), ...flags], {
+    stdio: 'inherit',
+  });
   if (status !== 0) failed += 1;
 }
 process.exitCode = failed === 0 ? 0 : 1;

@@ -61,7 +61,12 @@ export async function startRestate(installed: string, base: string): Promise<{ r
       return false;
     }
   };
-  const handlers = await startService(process.execPath, [object, installed, String(service)], { NODE_ENV: 'production' }, register);
+  const handlers = await startService(
+    process.execPath,
+    [...process.execArgv, object, installed, String(service)],
+    { NODE_ENV: 'production' },
+    register,
+  );
   return { port: ingress, services: [server, handlers] };
 }
 
@@ -76,7 +81,7 @@ export async function startPerdure(program: string, base: string): Promise<{ rea
     PERDURE_LOG_LEVEL: 'warn',
     NODE_ENV: 'production',
   };
-  const node = await startService(process.execPath, [main, 'start', '--program', program], env, () =>
+  const node = await startService(process.execPath, [...process.execArgv, main, 'start', '--program', program], env, () =>
     answers(`http://127.0.0.1:${port}/readyz`),
   );
   return { port, services: [node] };
