@@ -64,5 +64,12 @@ export function parkedProjection(types: readonly string[]): ProjectionDefinition
       upcast: (_type, _version, data) => data,
     };
   };
-  return { name: 'parked', version: 1, indexes: { byReason: ['reason', 'since'], byType: ['type', 'since'] }, sources: types.map(source) };
+  const recordTypes = (['Parked', 'Released', 'HeldSkipped', 'Resumed', 'Forgotten'] as const).map(journalType);
+  return {
+    name: 'parked',
+    version: 1,
+    recordTypes,
+    indexes: { byReason: ['reason', 'since'], byType: ['type', 'since'] },
+    sources: types.map(source),
+  };
 }

@@ -57,7 +57,8 @@ export class Pump {
     const { events, folding, table, trouble } = this.#parts;
     const prefixes = folding.entityTypes.map((type) => `${type}-`);
     while (this.#end === undefined) {
-      const subscription = events.subscribe({ from: table.covered, prefixes });
+      const { recordTypes: types } = folding;
+      const subscription = events.subscribe({ from: table.covered, prefixes, ...(types === undefined ? {} : { types }) });
       this.#subscription = subscription;
       try {
         await this.#consume(subscription);

@@ -63,6 +63,8 @@ export interface Folding {
   readonly name: string;
   readonly table: TableDefinition;
   readonly entityTypes: readonly string[];
+  /** Only turns with a record of one of these types concern it; absent: all do, so that a token's event always arrives. */
+  readonly recordTypes?: readonly string[] | undefined;
   /** Rows are written at most once per this time, unless a reader waits or too many changed. */
   readonly coalesceMs: number;
   /** The index that finds the rows of a forgotten stream, if their keys do not follow from its name. */

@@ -39,6 +39,7 @@ export function userFolding(definition: ProjectionDefinition): Folding {
     name: definition.name,
     table,
     entityTypes: [...sources.keys()],
+    recordTypes: definition.recordTypes,
     coalesceMs: COALESCE_MS,
     sourceIndex,
     visible: withoutSource,
