@@ -249,7 +249,16 @@ export class PerdureError extends Error {
 
 /** Is it an error of the runtime, with this code if one is given? Branded, so that two copies of the package agree. */
 export function isPerdureError(error: unknown, code?: ErrorCode): error is PerdureError {
-  return typeof error === 'object' && error !== null && BRAND in error && (code === undefined || (error as PerdureError).code === code);
+  return isBranded(error, BRAND) && (code === undefined || (error as PerdureError).code === code);
+}
+
+/** Does an object carry a brand? Never throws, whatever user code threw: a proxy may refuse even the question. */
+export function isBranded(value: unknown, brand: symbol): value is object {
+  try {
+    return typeof value === 'object' && value !== null && brand in value;
+  } catch {
+    return false;
+  }
 }
 
 /** What was thrown, as text: name and message of an error, else the value. Never throws, whatever user code threw. */

@@ -1,4 +1,4 @@
-import { errorText, isPerdureError, PerdureError } from './errors.ts';
+import { errorText, isBranded, isPerdureError, PerdureError } from './errors.ts';
 import { plainSize } from './plain.ts';
 
 /**
@@ -29,7 +29,7 @@ export class Rejection<C extends string = string> extends Error {
 
 /** Is it a rejection? Branded, so that two copies of the package agree. */
 export function isRejection(error: unknown): error is Rejection {
-  return typeof error === 'object' && error !== null && REJECTION in error;
+  return isBranded(error, REJECTION);
 }
 
 /** The defect of a rejection whose details could not travel (J1): `payload-not-plain`, naming the path; undefined if they can. */

@@ -34,6 +34,18 @@ describe('rejections and defects', () => {
     expect([world.records.length, world.defects.length]).toEqual([0, 1]);
   });
 
+  it('H2: a thrown value that may not even be looked at is a defect like any other', () => {
+    const trap = () => {
+      throw new Error('trap');
+    };
+    for (const traps of [{ has: trap }, { getPrototypeOf: trap }, { get: trap }]) {
+      const world = acting(() => {
+        throw new Proxy({}, traps);
+      });
+      expect(world.one(update('act', {}))).toMatchObject({ kind: 'failed', code: 'defect' });
+    }
+  });
+
   it('H2: a defective signal parks its entity and is held', () => {
     const world = new World();
     expect(world.one(chosen('x', 'add', { by: 13 }))).toMatchObject({ kind: 'done' });
