@@ -43,8 +43,8 @@ describe('a message', () => {
 
   it('survives JSON', () => {
     fc.assert(
-      fc.property(fc.string(), fc.jsonValue(), (id, payload) => {
-        const message = Thing(id).anything(payload);
+      fc.property(fc.string(), fc.json(), (id, json) => {
+        const message = Thing(id).anything(JSON.parse(json)); // a value that JSON holds: -0 it does not
         expect(JSON.parse(JSON.stringify(message))).toEqual({ ...message });
       }),
     );
