@@ -9,11 +9,20 @@ import { readHeld } from './held.ts';
 import type { Life } from './life.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Mailboxes } from './mailboxes.ts';
-import { viewOf } from './reads.ts';
+import { known, viewOf } from './reads.ts';
 import type { AdminRequest, EntityView } from './surface.ts';
+
+/** How long a verb that releases waits for what follows the first held message, milliseconds, and its pauses meanwhile. */
+const DRAIN_WAIT_MS = 5_000;
+const FIRST_PAUSE_MS = 1;
+const MAX_PAUSE_MS = 100;
 
 /**
  * The operator's verbs: each is a message in the entity's mailbox like any other, recorded with who asked and why.
+ *
+ * Invariants:
+ * O1. `retry`, `skip` and `edit` answer when what was held behind is handled, or the entity is parked again: "not parked" is not said a moment before
+ *     it parks. After DRAIN_WAIT_MS they answer with the entity as it is then, which is not parked though it still releases.
  */
 export class Operations {
   readonly #context: HostContext;
@@ -28,7 +37,7 @@ export class Operations {
     this.#life = life;
   }
 
-  /** Carries out a verb; resolves with the entity as it is then. Rejects with the code of what stood against it. */
+  /** Carries out a verb; resolves with the entity as it is then (O1). Rejects with the code of what stood against it. */
   async run(request: AdminRequest): Promise<EntityView> {
     const definition = this.#context.definitions.get(request.type);
     if (definition === undefined) throw new PerdureError('unknown-entity-type', `no entity of type '${request.type}' is registered`);
@@ -40,7 +49,8 @@ export class Operations {
     const { by, why, type, id } = request;
     this.#context.log.info('operator', { verb, type, id, by, why, answer: answer.kind });
     if (answer.kind === 'failed') throw new PerdureError(answer.code, answer.message, answer.details);
-    const image = await this.#image(definition, id);
+    const releases = verb === 'retry' || verb === 'skip' || verb === 'edit';
+    const image = releases ? await this.#released(definition, id) : await this.#image(definition, id);
     const view = viewOf(image);
     if (verb === 'forget') await this.#forgetting.run(image);
     return view;
@@ -53,7 +63,7 @@ export class Operations {
   /** `retry`, `skip` and `edit` concern the first held message; what is behind it follows by itself. */
   async #release(definition: EntityDefinition, request: AdminRequest, verb: 'retry' | 'skip' | 'edit'): Promise<Answer> {
     const { by, why, payload, type, id } = request;
-    const { books } = await this.#image(definition, id);
+    const { books } = known(definition.type, id, await this.#image(definition, id));
     if (books.parked === undefined) throw new PerdureError('not-parked', `${type}/${id} is not parked`);
     const [held] = await readHeld(this.#context.store, streamOf(type, id), books.heldFrom, 1);
     if (held === undefined) throw new PerdureError('not-parked', `${type}/${id} holds nothing`);
@@ -62,6 +72,19 @@ export class Operations {
     }
     const mailbox = this.#mailboxes.get(definition, id);
     return new Promise((done) => this.#life.enqueue(mailbox, { kind: 'release', verb, held, payload, by, why, done }));
+  }
+
+  /** The image when it releases nothing any more, or DRAIN_WAIT_MS are over (O1). */
+  async #released(definition: EntityDefinition, id: string): Promise<Image> {
+    const { clock } = this.#context;
+    const until = clock.now() + DRAIN_WAIT_MS;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+      const image = await this.#image(definition, id);
+      const { heldCount, parked, paused } = image.books;
+      const stands = heldCount === 0 || parked !== undefined || paused !== undefined || image.foldError !== undefined;
+      if (stands || clock.now() >= until) return image;
+      await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+    }
   }
 
   /** Of the mailbox as it is now: one held over an await may have left memory, and another taken its place. */

@@ -48,7 +48,7 @@ export class Reads {
       this.#life.enqueue(mailbox, { kind: 'query', name: undefined, input: undefined, done });
     });
     if (answer.kind === 'failed' && answer.code !== 'parked') throw new PerdureError(answer.code, answer.message);
-    return viewOf(known(mailbox, image));
+    return viewOf(known(type, id, image));
   }
 
   async history(type: string, id: string, from: Revision, limit: number): Promise<HistoryPage> {
@@ -127,15 +127,15 @@ export class Reads {
 
   /** The image once it is durable. Rejects `not-found`, `forgotten`, `store-failed`. */
   async #image(mailbox: Mailbox): Promise<Image> {
-    return known(mailbox, await this.#life.imageOf(mailbox));
+    return known(mailbox.definition.type, mailbox.id, await this.#life.imageOf(mailbox));
   }
 }
 
-function known(mailbox: Mailbox, image: Image | undefined): Image {
-  const { type } = mailbox.definition;
-  if (image === undefined) throw new PerdureError('store-failed', `${mailbox.stream} could not be read`);
-  if (image.books.revision < 0) throw notFound(type, mailbox.id);
-  if (image.books.forgotten) throw new PerdureError('forgotten', `${type}/${mailbox.id} was forgotten`);
+/** The image of an entity that is there. Throws `not-found` without a stream, `forgotten`, `store-failed` without an image. */
+export function known(type: string, id: string, image: Image | undefined): Image {
+  if (image === undefined) throw new PerdureError('store-failed', `${streamOf(type, id)} could not be read`);
+  if (image.books.revision < 0) throw notFound(type, id);
+  if (image.books.forgotten) throw new PerdureError('forgotten', `${type}/${id} was forgotten`);
   return image;
 }
 
