@@ -1,6 +1,6 @@
 import { type Answer, failed } from './answer.ts';
 import type { EntityDefinition } from './definition/erased.ts';
-import { errorText, PerdureError } from './errors.ts';
+import { errorText, isPerdureError } from './errors.ts';
 import type { Position, Revision } from './record.ts';
 import { flawOf, isRejection } from './rejection.ts';
 import { isPromise, validate } from './schema.ts';
@@ -30,13 +30,21 @@ export function evaluateQuery(definition: EntityDefinition, name: string, input:
     if (!result.ok) return failed('result-invalid', `the value of query ${name} does not fit its schema`, result.issues);
     return { kind: 'done', result: result.value, revision: on.revision, position: on.position, repeated: false };
   } catch (error) {
+    return thrown(`query ${name} of ${definition.type}`, error, on);
+  }
+}
+
+/** What user code threw, as an answer. A proxy may claim to be anything and then refuse to be read: that is a defect too. */
+function thrown(what: string, error: unknown, { position }: QueriedState): Answer {
+  try {
     const flaw = isRejection(error) ? flawOf(error) : undefined;
-    if (flaw !== undefined) return failed('payload-not-plain', `query ${name} of ${definition.type}: ${flaw.message}`);
+    if (flaw !== undefined) return failed('payload-not-plain', `${what}: ${flaw.message}`);
     if (isRejection(error)) {
       const { code, details, by, message } = error;
-      return { kind: 'rejected', code, details, by, message, position: on.position };
+      return { kind: 'rejected', code, details, by, message, position };
     }
-    const code = error instanceof PerdureError && error.code === 'determinism' ? 'determinism' : 'defect';
-    return failed(code, `query ${name} of ${definition.type} threw: ${errorText(error)}`);
+    return failed(isPerdureError(error, 'determinism') ? 'determinism' : 'defect', `${what} threw: ${errorText(error)}`);
+  } catch {
+    return failed('defect', `${what} threw: ${errorText(error)}`);
   }
 }

@@ -226,6 +226,15 @@ describe('queries', () => {
     expect(ask(odd)).toMatchObject({ kind: 'failed', code: 'defect' });
     expect(ask(no)).toMatchObject({ kind: 'rejected', code: 'no', details: { a: 1 }, position: 30 });
     expect(ask(() => 'x', z.number() as never)).toMatchObject({ kind: 'failed', code: 'result-invalid' });
+    const trap = () => {
+      throw new Error('trap');
+    };
+    for (const traps of [{ has: trap }, { getPrototypeOf: trap }, { get: trap }, { has: () => true, get: trap }]) {
+      const refusing = () => {
+        throw new Proxy({}, traps);
+      };
+      expect(ask(refusing), Object.keys(traps).join()).toMatchObject({ kind: 'failed', code: 'defect' });
+    }
     expect(ask(async () => Promise.reject(new Error('late')))).toMatchObject({ kind: 'failed', code: 'defect' });
     await new Promise((resolve) => setImmediate(resolve));
   });
