@@ -2,10 +2,20 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** Runs the benches that are named, or all, one after another: `node dist/test/bench/main.js [names…] [--quick]`. */
+const VALUED = ['--rounds', '--only'];
 const BENCHES = ['in-process', 'growth', 'rehydrate', 'timers', 'http', 'restate'];
 const given = process.argv.slice(2);
-const names = given.filter((argument) => !argument.startsWith('-'));
-const flags = given.filter((argument) => argument.startsWith('-'));
+const names: string[] = [];
+const flags: string[] = [];
+for (let at = 0; at < given.length; at += 1) {
+  const argument = given[at] ?? '';
+  if (!argument.startsWith('-')) names.push(argument);
+  else flags.push(argument, ...(VALUED.includes(argument) ? [given[++at] ?? ''] : []));
+}
+if (flags.includes('--help')) {
+  console.log(`npm run bench -- [${BENCHES.join('|')}…] [--quick] [--rounds N] [--only TEXT]`);
+  process.exit(0);
+}
 const unknown = names.filter((name) => !BENCHES.includes(name));
 if (unknown.length > 0) throw new Error(`unknown bench ${unknown.join(', ')}; known are ${BENCHES.join(', ')}`);
 let failed = 0;

@@ -6,14 +6,13 @@ import { serveAsPeer } from '../lib/peer.ts';
 import { type Booking, decide, decoded, EMPTY, fold, type Ledger, payloads } from './work.ts';
 
 /**
- * The naive reference loop: what a signal costs when nothing is promised but durability. Decode, handler, one msgpackr event with its key,
- * revision and time, appended to a preallocated file. What arrives while a write runs shares the next one; a write and its sync are one call on the
- * thread pool (O_DSYNC); answers go out when it has returned.
+ * What the machine gives: the same loop with everything that a program without promises can do without. Shared structures, two buffers in turn, a write and
+ * its sync as one call on the thread pool (O_DSYNC), no promise and no object per signal.
  */
 const PREALLOCATED = 256 * 1024 * 1024;
 const BUFFER_BYTES = 8 * 1024 * 1024;
 
-class Reference implements Sink {
+class Tuned implements Sink {
   done: (slot: number) => void = () => undefined;
   readonly #states = new Map<string, { ledger: Ledger; revision: number }>();
   readonly #packr: Packr;
@@ -88,9 +87,9 @@ class Reference implements Sink {
 }
 
 const [directory = '.'] = process.argv.slice(2);
-const reference = new Reference(directory);
+const tuned = new Tuned(directory);
 const messages = payloads(1_024);
 serveAsPeer<Load | { readonly touch: number }>(
-  (request) => ('touch' in request ? touchAll(reference, messages, request.touch, 1_000) : closedLoop(reference, messages, request)),
-  async () => reference.close(),
+  (request) => ('touch' in request ? touchAll(tuned, messages, request.touch, 1_000) : closedLoop(tuned, messages, request)),
+  async () => tuned.close(),
 );
