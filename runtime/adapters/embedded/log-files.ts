@@ -1,6 +1,7 @@
 import { constants, read, write } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeDirectory } from './make-directory.ts';
 
 /**
  * The file operations of the log, as a seam: tests make them fail, tear and lie.
@@ -36,7 +37,7 @@ export interface LogFiles {
 export const nodeFiles: LogFiles = { list, open: openFile, replace, remove };
 
 async function list(directory: string): Promise<readonly string[]> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   return (await readdir(directory)).sort();
 }
 

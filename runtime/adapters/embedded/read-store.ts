@@ -6,7 +6,6 @@
  * L2. Whatever can be wrong with a batch is found before its transaction changes anything; an error inside aborts it whole.
  * L3. A table's number is never used again, so what a crash leaves of a dropped table can be swept at the next open.
  */
-import { mkdir } from 'node:fs/promises';
 import { open, type RootDatabase } from 'lmdb';
 import { Packr } from 'msgpackr';
 import { PerdureError } from '../../core/errors.ts';
@@ -22,6 +21,7 @@ import {
   queryFields,
   sameCheckpoint,
 } from '../../ports/row-rules.ts';
+import { makeDirectory } from './make-directory.ts';
 import { writeFailure } from './read-store-failure.ts';
 import { decodeRowKey, type Entry, encodeEntry, encodeKey, indexPrefix, ROWS } from './read-store-keys.ts';
 import { encodeCursor, rangeOf } from './read-store-query.ts';
@@ -65,7 +65,7 @@ interface StoredTable {
  * Opens (or makes) a read store in the directory `dir`, and sweeps what a crash left of dropped tables.
  */
 export async function openEmbeddedReadStore({ dir }: { readonly dir: string }): Promise<ReadStore> {
-  await mkdir(dir, { recursive: true });
+  await makeDirectory(dir);
   const env = open<Buffer, Buffer>({
     path: dir,
     noSubdir: false,

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 import { PerdureError } from '../../core/errors.ts';
 import { FORMAT } from './format.ts';
 import type { LogFiles } from './log-files.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /**
  * The data directory: its lock and its identity (`store.json`).
@@ -35,14 +36,14 @@ export interface StoreDirectory {
 
 /**
  * Locks a data directory, making it if it is missing. Throws `store-in-use`, `store-too-new`, `store-mismatch` (another number
- * of partitions) and `store-corrupt` (an unreadable `store.json`).
+ * of partitions), `store-corrupt` (an unreadable `store.json`) and `invalid-config` (a directory that cannot be made).
  */
 export async function openDirectory(
   files: LogFiles,
   dir: string,
   wanted: { readonly partitions: number; readonly segmentBytes: number },
 ): Promise<StoreDirectory> {
-  await mkdir(dir, { recursive: true });
+  await makeDirectory(dir);
   const lock = await open(join(dir, 'lock'), constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
     if (!tryLock(lock.fd)) throw new PerdureError('store-in-use', `The data directory ${dir} is in use by another process.`);

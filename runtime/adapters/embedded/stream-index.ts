@@ -1,10 +1,11 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { PerdureError } from '../../core/errors.ts';
 import type { Position, Revision, StreamName } from '../../core/record.ts';
 import type { Head, Mark, StoredHead } from './heads.ts';
 import { usableIndexFile } from './index-file.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /**
  * The derived index in lmdb: heads and marks of streams, snapshots, values. It may lag behind the log and is brought up from it.
@@ -62,7 +63,7 @@ export class StreamIndex {
   /** Makes an empty index, in place of whatever is there. */
   static async create(path: string, storeId: string): Promise<StreamIndex> {
     await rm(path, { recursive: true, force: true });
-    await mkdir(path, { recursive: true });
+    await makeDirectory(path);
     const index = new StreamIndex(openRoot(path));
     await written(index.#meta.put('identity', Buffer.from(`${INDEX_FORMAT} ${storeId}`)));
     return index;
