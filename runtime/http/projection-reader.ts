@@ -34,6 +34,7 @@ export function projectionReader(
     reached: async (name, type, position, timeoutMs) => {
       if (reads.get(name)?.includes(type) === true) await projections.reached(name, position, timeoutMs);
     },
+    head,
     status: () => projections.status().map((status) => statusOf(status, infos.get(status.name)?.version ?? 1, head())),
   };
 }

@@ -18,6 +18,8 @@ export interface ProjectionReader {
    */
   reached(name: string, type: string, position: Position, timeoutMs: number): Promise<void>;
   status(): readonly ProjectionStatus[];
+  /** Position behind the last durable turn of the log. */
+  head(): Position;
 }
 
 export interface ProjectionInfo {

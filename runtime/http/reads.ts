@@ -8,19 +8,20 @@ import { Expiring } from './deadlines.ts';
 import type { Edge } from './edge.ts';
 import { problemOfAnswer } from './edge-delivery.ts';
 import type { Exchange } from './exchange.ts';
+import { logReached } from './log-reached.ts';
 import { checkEntityId, checkSignalId } from './names.ts';
 import { isStrong, onlyParameters, queryInput, waitMs, whole } from './parameters.ts';
 import { problem } from './problem.ts';
 import type { Asked, Routes } from './routes.ts';
 
 /**
- * What can be read of an entity. Tokens need no wait here: one node reads its own acknowledged writes; they are only checked to be of this store.
+ * What can be read of an entity. One node reads its own acknowledged writes, so a token waits only if it is ahead of the log.
  */
 export function readRoutes(edge: Edge, routes: Routes, clock: Clock): void {
-  routes.add('GET', '/v1/entities/:type/:id', (asked) => entity(edge, asked));
+  routes.add('GET', '/v1/entities/:type/:id', (asked) => entity(edge, asked, clock));
   routes.add('GET', '/v1/entities/:type/:id/history', (asked) => history(edge, asked));
   routes.add('GET', '/v1/entities/:type/:id/runs/:signalId', (asked) => run(edge, asked, clock));
-  routes.add('GET', '/v1/entities/:type/:id/queries/:name', (asked) => query(edge, asked));
+  routes.add('GET', '/v1/entities/:type/:id/queries/:name', (asked) => query(edge, asked, clock));
 }
 
 /** Type and id of a path. Throws `unknown-entity-type`, `malformed-request`. */
@@ -31,11 +32,12 @@ export function addressed(edge: Edge, { params }: Asked): { readonly type: strin
   return { type, id };
 }
 
-async function entity(edge: Edge, asked: Asked): Promise<void> {
+async function entity(edge: Edge, asked: Asked, clock: Clock): Promise<void> {
   const { type, id } = addressed(edge, asked);
   onlyParameters(asked.query, ['consistency', 'timeout']);
   const strong = isStrong(asked.query);
-  tokensOf(asked.exchange.req.headers, edge.host.storeId);
+  const tokens = tokensOf(asked.exchange.req.headers, edge.host.storeId);
+  await logReached(edge, tokens, type, waitMs(asked.query, 'timeout', LIMITS.defaultWaitMs), clock);
   answerView(edge, asked.exchange, await edge.host.view(type, id, { strong }));
 }
 
@@ -75,17 +77,22 @@ function isOpen(view: RunView): boolean {
   return view.status === 'held' || view.status === 'running';
 }
 
-function query(edge: Edge, asked: Asked): void {
+function query(edge: Edge, asked: Asked, clock: Clock): Promise<void> | undefined {
   const { type, id } = addressed(edge, asked);
   const { exchange, query } = asked;
   const { name = '' } = asked.params;
-  tokensOf(exchange.req.headers, edge.host.storeId);
+  const tokens = tokensOf(exchange.req.headers, edge.host.storeId);
   const strong = isStrong(query);
   const waiting = new WaitingQuery(edge, exchange, type);
   const timeoutMs = waitMs(query, 'timeout', LIMITS.defaultWaitMs);
   const input = queryInput(query);
-  edge.deadlines.add(waiting, timeoutMs);
-  edge.host.query({ type, id, name, input, strong }, (answer) => waiting.answered(answer));
+  const ask = () => {
+    edge.deadlines.add(waiting, timeoutMs);
+    edge.host.query({ type, id, name, input, strong }, (answer) => waiting.answered(answer));
+  };
+  const reached = logReached(edge, tokens, type, timeoutMs, clock);
+  if (reached === undefined) ask();
+  return reached?.then(ask);
 }
 
 class WaitingQuery extends Expiring {

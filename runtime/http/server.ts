@@ -79,7 +79,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     discardBody(exchange, 0, () => exchange.fail(new PerdureError('not-found', `there is no ${request.method} ${request.url}`)));
   });
   guard(app, new ApiKeys(config.apiKeys), other, log);
-  messageRoutes(edge, routes);
+  messageRoutes(edge, routes, clock);
   batchRoutes(edge, routes);
   readRoutes(edge, routes, clock);
   adminRoutes(edge, routes);

@@ -75,6 +75,7 @@ async function measureAll(connections: number, seconds: number): Promise<void> {
       find: () => Promise.resolve({ rows: [] }),
       reached: () => Promise.resolve(),
       status: () => [],
+      head: () => Number.MAX_SAFE_INTEGER,
     },
     config: { port: 0, host: '127.0.0.1', maxBodyBytes: 1_048_576, apiKeys: [] },
     log: console,

@@ -5,6 +5,7 @@ import type { Row, RowPage, RowQuery } from '../../../runtime/ports/read-store.t
 
 /** A projection `tallies` in memory: what the edge asked for is in `found` and `waited`. */
 export class FakeReader implements ProjectionReader {
+  headPosition = Number.MAX_SAFE_INTEGER;
   readonly projections = new Map([['tallies', { version: 2, row: z.object({ total: z.int() }), indexes: { byTotal: ['total'] } }]]);
   readonly rows = new Map<string, Row>();
   readonly found: Omit<RowQuery, 'table'>[] = [];
@@ -26,6 +27,11 @@ export class FakeReader implements ProjectionReader {
   async reached(_name: string, type: string, position: number, timeoutMs: number): Promise<void> {
     this.waited.push({ type, position, timeoutMs });
     if (this.isBehind) throw new PerdureError('projection-behind');
+  }
+
+  /** Behind every position that a fake host gives out. */
+  head(): number {
+    return this.headPosition;
   }
 
   status(): readonly ProjectionStatus[] {

@@ -159,3 +159,18 @@ test('rows: by key, by index, pages, and waiting for a token', async () => {
     code: 'projection-behind',
   });
 });
+
+test('a token ahead of the log is waited for: the read goes on when the log is there, or ends in read-timeout', async () => {
+  const { get, server, reader } = await withEntity();
+  const token = (await get('/v1/entities/tally/1')).headers['perdure-position'];
+  const headers = { 'perdure-position': token };
+  reader.headPosition = 0;
+  const update = { method: 'POST', url: '/v1/entities/tally/1/updates/add?timeout=100ms', payload: { amount: 1 }, headers } as const;
+  const asked = ['/v1/entities/tally/1?timeout=100ms', '/v1/entities/tally/1/queries/total?timeout=100ms'].map((url) => get(url, headers));
+  for (const response of await Promise.all([...asked, server.app.inject(update)])) {
+    expect(response.json()).toMatchObject({ status: 504, code: 'read-timeout' });
+  }
+  const waiting = get('/v1/entities/tally/1/queries/total', headers);
+  reader.headPosition = Number.MAX_SAFE_INTEGER;
+  expect((await waiting).body).toBe('6');
+});
