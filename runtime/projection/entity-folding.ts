@@ -3,8 +3,8 @@ import type { EntityFold } from './definition.ts';
 import { EntityTable } from './entity-table.ts';
 import type { Folding } from './table.ts';
 
-/** Built-in rows are written at most this often per entity, unless a reader waits. */
-const COALESCE_MS = 1_000;
+/** Built-in rows are written at most this often per entity, unless a reader waits: with a token a read is never behind, without one by this time. */
+const COALESCE_MS = 3_000;
 
 /** Public name of the built-in rows of an entity type. */
 export function entityRowsName(type: string): string {

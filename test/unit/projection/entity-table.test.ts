@@ -74,7 +74,7 @@ describe('writing in parts', () => {
   it('N4: rows wait for their second, however many; each write moves the checkpoint to the oldest change left', async () => {
     const { world, rows } = await many();
     expect(rows.writes).toHaveLength(0);
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     expect(rows.writes.map(({ changes, next }) => [changes.length, next.position])).toEqual([
       [512, 512],
       [512, 1_024],
@@ -87,7 +87,7 @@ describe('writing in parts', () => {
     await world.append('cart-3', ['Added', { amount: 99 }]);
     await quiet();
     rows.faults.push('none', ...Array.from({ length: 30 }, () => 'before' as const));
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     expect(rows.writes).toHaveLength(1);
     expect(await projections.get('entity.cart', '3')).toMatchObject({ state: { added: [3, 99] }, revision: 1 });
     const second = world.node([], [cartFold]);
@@ -106,7 +106,7 @@ describe('writing in parts', () => {
     await quiet();
     rows.faults.push('before');
     const table = 'entity.cart@1';
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     await other.rows.declare({ table, indexes: {} });
     const row = (n: number) => ({ state: { id: String(n), added: [n] }, revision: 0, position: n });
     const changes = Array.from({ length: 512 }, (_, n) => ({ key: String(n), row: row(n) }));
@@ -141,7 +141,7 @@ describe('writing in parts', () => {
     const flushed = projections.reached('entity.cart', 1_499);
     await world.append('cart-5', ['Added', { amount: 5 }]);
     await flushed;
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     expect(await projections.get('entity.cart', '5')).toMatchObject({ state: { added: [5, 5] } });
   });
 

@@ -159,7 +159,7 @@ describe('a failing event', () => {
     await world.append('cart-1', ['Added', { amount: 1 }]);
     const position = await world.append('cart-1', ['Unheard'], ['Added', { amount: 2 }]);
     await world.append('cart-2', ['Added', { amount: 3 }]);
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     expect(projections.status()[0]).toMatchObject({ state: 'running', error: undefined });
     const failed = { state: null, revision: 2, position: position + 1, error: 'Error: no reducer for Unheard' };
     expect(await projections.get('entity.cart', '1')).toEqual(failed);
@@ -171,14 +171,14 @@ describe('a failing event', () => {
     await projections.stop();
     await next.projections.start();
     await world.append('cart-1', ['Added', { amount: 4 }]);
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     expect(await next.projections.get('entity.cart', '1')).toMatchObject({ state: null, revision: 3, error: failed.error });
     await next.projections.stop();
 
     const apply: typeof cartFold.apply = (state, event) => (event.type === 'Unheard' ? state : cartFold.apply(state, event));
     const corrected = world.node([], [{ ...cartFold, stateVersion: 2, apply }]);
     await corrected.projections.start();
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     expect(await corrected.projections.get('entity.cart', '1')).toMatchObject({ state: { added: [1, 2, 4] }, revision: 3 });
   });
 
@@ -214,7 +214,7 @@ describe('a batch that waits while rows are written', () => {
     await world.clock.advance(50);
     expect(projections.status()[0]).toMatchObject({ state: 'failed', event: { stream: 'cart-1' }, position });
     await projections.retry('entity.cart');
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     for (const id of ['1', '2']) expect(await projections.get('entity.cart', id)).toMatchObject({ revision: 0 });
   });
 });

@@ -88,7 +88,7 @@ describe('read your writes', () => {
     await world.append('cart-1', ['Added'], ['Added']);
     await quiet();
     expect(await projections.lag()).toEqual([{ name: 'entity.cart', positions: 2, events: 2 }]);
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     expect(await projections.lag()).toEqual([{ name: 'entity.cart', positions: 0, events: 0 }]);
   });
 });
@@ -105,7 +105,7 @@ describe('the current state of entities', () => {
       await quiet();
     }
     expect(rows.writes).toHaveLength(0);
-    await world.clock.advance(1_000);
+    await world.clock.advance(3_000);
     expect(rows.writes.map(({ changes }) => changes.length)).toEqual([2]);
     position = await world.append('cart-1', ['Added', { amount: 50 }]);
     await projections.reached('entity.cart', position);
