@@ -33,8 +33,12 @@ function serverBinary(installed: string): string {
   return binary;
 }
 
-/** Starts Restate's server on a fresh directory with its defaults and the service beside it, and registers the service. */
-export async function startRestate(installed: string, base: string): Promise<{ readonly port: number; readonly services: Service[] }> {
+/** Starts Restate's server on a fresh directory with its defaults and beside it `module` (one that calls `serveRestate`), and registers that. */
+export async function startRestate(
+  installed: string,
+  module: string,
+  base: string,
+): Promise<{ readonly port: number; readonly services: Service[] }> {
   const [ingress, admin, node, service] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const server = await startService(
     serverBinary(installed),
@@ -48,7 +52,6 @@ export async function startRestate(installed: string, base: string): Promise<{ r
     },
     () => answers(`http://127.0.0.1:${admin}/health`),
   );
-  const object = fileURLToPath(new URL('./virtual-object.js', import.meta.url));
   const register = async () => {
     try {
       const answer = await fetch(`http://127.0.0.1:${admin}/deployments`, {
@@ -63,7 +66,7 @@ export async function startRestate(installed: string, base: string): Promise<{ r
   };
   const handlers = await startService(
     process.execPath,
-    [...process.execArgv, object, installed, String(service)],
+    [...process.execArgv, module, installed, String(service)],
     { NODE_ENV: 'production' },
     register,
   );
