@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** Runs the benches that are named, or all, one after another: `node dist/test/bench/main.js [names…] [--quick]`. */
-const VALUED = ['--rounds', '--only'];
-const BENCHES = ['in-process', 'growth', 'rehydrate', 'timers', 'http', 'restate'];
+const VALUED = ['--rounds', '--only', '--tasks'];
+const BENCHES = ['in-process', 'growth', 'rehydrate', 'timers', 'http', 'restate', 'flow', 'replay', 'batch'];
 const given = process.argv.slice(2);
 const names: string[] = [];
 const flags: string[] = [];
@@ -13,7 +13,7 @@ for (let at = 0; at < given.length; at += 1) {
   else flags.push(argument, ...(VALUED.includes(argument) ? [given[++at] ?? ''] : []));
 }
 if (flags.includes('--help')) {
-  console.log(`npm run bench -- [${BENCHES.join('|')}…] [--quick] [--rounds N] [--only TEXT]`);
+  console.log(`npm run bench -- [${BENCHES.join('|')}…] [--quick] [--rounds N] [--only TEXT] [--tasks N]`);
   process.exit(0);
 }
 const unknown = names.filter((name) => !BENCHES.includes(name));
