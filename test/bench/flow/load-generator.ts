@@ -16,6 +16,8 @@ export interface FlowLoad {
   /** `{key}` is replaced by the number of the run, below `keys` if that is given. */
   readonly path: string;
   readonly keys?: number;
+  /** The token is handed out before the sleep, not behind it. */
+  readonly early: boolean;
   readonly completion: Completion;
 }
 
@@ -28,7 +30,7 @@ async function measure(load: FlowLoad): Promise<HttpMeasured> {
   const completions = await Completions.open(load.port, load.inFlight, load.completion);
   const collector = await openCollector((token) => completions.complete(token));
   const connections = await Promise.all(Array.from({ length: load.inFlight }, () => RawConnection.open(load.port)));
-  const body = Buffer.from(JSON.stringify({ collector: collector.port }));
+  const body = Buffer.from(JSON.stringify({ collector: collector.port, early: load.early }));
   const next = () => {
     runs += 1;
     const key = load.keys === undefined ? runs : (runs * 7_919) % load.keys;

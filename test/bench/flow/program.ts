@@ -8,14 +8,15 @@ const answer = z.object({ answer: z.int() });
 const passOn = activity('passOn', { input: z.object({ collector: z.int(), token: z.string() }) });
 
 function flow(type: string, once: boolean) {
-  return entity(type, { start: signal({ input: z.object({ collector: z.int() }), output: answer, once }) })
+  return entity(type, { start: signal({ input: z.object({ collector: z.int(), early: z.boolean() }), output: answer, once }) })
     .fold(() => ({}), {})
     .implement({
       signals: {
-        start: durable(async (run, { collector }) => {
-          await run.sleep(10);
+        start: durable(async (run, { collector, early }) => {
+          if (!early) await run.sleep(10);
           const callback = run.callback({ output: answer });
           await run.call(passOn({ collector, token: callback.token }));
+          if (early) await run.sleep(10);
           return callback;
         }),
       },

@@ -6,7 +6,7 @@ import type { HttpMeasured } from '../lib/load-generator.ts';
 import { memoryOf } from '../lib/machine.ts';
 import type { Service } from '../lib/service.ts';
 
-/** One load that both systems are put under, with what is promised of Perdure's figures as shares of Restate's. */
+/** One load that all systems are put under, with what is promised of Perdure's figures as shares of Restate's. */
 export interface Case {
   readonly name: string;
   readonly title: string;
@@ -14,7 +14,8 @@ export interface Case {
   readonly p50?: Bound;
 }
 export interface System<C extends Case, L> {
-  readonly name: 'restate' | 'perdure';
+  /** `restate` is what the others are compared with; what is promised, is promised of `perdure`. */
+  readonly name: string;
   start(base: string): Promise<{ readonly port: number; readonly services: Service[] }>;
   load(one: C, port: number): L;
 }
@@ -33,7 +34,7 @@ export function packagesDirectory(): string {
   return directory;
 }
 
-/** Measures every case on both systems in turns, `rounds` times, each time on fresh stores below `scratch`. `ask` makes the load and measures it. */
+/** Measures every case on all systems in turns, `rounds` times, each time on fresh stores below `scratch`. `ask` makes the load and measures it. */
 export async function compare<C extends Case, L extends { readonly seconds: number }>(
   { cases, systems, rounds, scratch }: Comparison<C, L>,
   ask: (load: L) => Promise<HttpMeasured>,
@@ -76,13 +77,13 @@ async function measure<L extends { readonly seconds: number }>(
   return { ...measured, cpu, rss: services.map(({ pid }) => memoryOf(pid).rss) };
 }
 
-/** Prints a table per case: medians with lowest and highest, and Perdure's as ratios to Restate's. `unit` names what is counted. */
+/** Prints a table per case: medians with lowest and highest, and ratios to Restate's. `unit` names what is counted. */
 export function printComparison<C extends Case, L>({ cases, systems }: Comparison<C, L>, results: Results, unit: string): void {
   for (const one of cases) {
     const of = (name: string, pick: (result: Result) => number) => spread((results.get(`${one.name} ${name}`) ?? []).map(pick));
     const ratio = (name: string, pick: (result: Result) => number, bound: Bound | undefined) => {
       const value = of(name, pick).median / of('restate', pick).median;
-      return name === 'restate' ? '1' : `${shown(value)} ${judged(value, bound)}`.trim();
+      return name === 'restate' ? '1' : `${shown(value)} ${judged(value, name === 'perdure' ? bound : undefined)}`.trim();
     };
     const rows = systems.map(({ name }) => {
       const parts = results.get(`${one.name} ${name}`)?.[0]?.cpu.length ?? 0;
