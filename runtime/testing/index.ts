@@ -1,5 +1,6 @@
 /**
- * `perdure/testing`: what users test their entities with: one turn without a runtime, and whole nodes in a seeded world where things go wrong.
+ * `perdure/testing`: what users test their entities with: one turn without a runtime, a node in memory with
+ * virtual time, and whole nodes in a seeded world where things go wrong.
  */
 
 export { type Given, given, type Then } from './given.ts';
@@ -10,3 +11,4 @@ export { type Faults, NO_FAULTS } from './simulation/faults.ts';
 export { History } from './simulation/history.ts';
 export { SimulatedSource } from './simulation/source.ts';
 export { World } from './simulation/world.ts';
+export { type TestAdminRequest, type TestProgram, type TestRuntime, testRuntime } from './test-runtime.ts';
