@@ -1,3 +1,4 @@
+import { heapPop, heapPush } from './heap.ts';
 import type { TimerChange } from './record.ts';
 
 /** An armed timer. `arming` tells one setting of a timer from the next: a firing of an older one is void. */
@@ -43,7 +44,7 @@ export class ArmedTimers {
     }
     this.#armed.set(slot(timer, key), armed);
     if (this.#heap.length > 16 && this.#heap.length > 2 * this.#armed.size) this.#rebuild();
-    else this.#push(armed);
+    else heapPush(this.#heap, armed, before);
   }
 
   /** The timer that is due first, undefined if none is armed. */
@@ -51,7 +52,7 @@ export class ArmedTimers {
     for (;;) {
       const top = this.#heap[0];
       if (top === undefined || this.get(top.timer, top.key) === top) return top;
-      this.#pop();
+      heapPop(this.#heap, before);
     }
   }
 
@@ -77,40 +78,6 @@ export class ArmedTimers {
   #rebuild(): void {
     // A sorted array is a heap.
     this.#heap = [...this.all()];
-  }
-
-  #push(armed: ArmedTimer): void {
-    const heap = this.#heap;
-    let at = heap.push(armed) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      const above = heap[parent];
-      if (above === undefined || !before(armed, above)) break;
-      heap[at] = above;
-      at = parent;
-    }
-    heap[at] = armed;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      const right = heap[child + 1];
-      let next = heap[child];
-      if (next === undefined) break;
-      if (right !== undefined && before(right, next)) {
-        next = right;
-        child += 1;
-      }
-      if (!before(next, last)) break;
-      heap[at] = next;
-      at = child;
-    }
-    heap[at] = last;
   }
 }
 

@@ -1,3 +1,4 @@
+import { heapPop, heapPush } from '../../core/heap.ts';
 import type { Dice } from './dice.ts';
 import { Trace } from './trace.ts';
 
@@ -41,7 +42,7 @@ export class World {
     this.#number += 1;
     const step: Step = { label, atMs: this.#nowMs + Math.max(0, Math.ceil(delayMs)), number: this.#number, run, cancelled: false };
     if (step.atMs <= this.#nowMs) this.#due.push(step);
-    else push(this.#later, step);
+    else heapPush(this.#later, step, before);
     return () => {
       step.cancelled = true;
     };
@@ -95,7 +96,7 @@ export class World {
       }
       const first = this.#later[0];
       if (first?.cancelled) {
-        pop(this.#later);
+        heapPop(this.#later, before);
         continue;
       }
       if (first === undefined || first.atMs > endMs) {
@@ -104,7 +105,7 @@ export class World {
       }
       this.#nowMs = first.atMs;
       while (this.#later[0] !== undefined && this.#later[0].atMs <= this.#nowMs) {
-        const step = pop(this.#later);
+        const step = heapPop(this.#later, before);
         if (step !== undefined && !step.cancelled) this.#due.push(step);
       }
     }
@@ -129,38 +130,4 @@ function drain(): Promise<void> {
 
 function before(a: Step, b: Step): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.number < b.number);
-}
-
-function push(heap: Step[], step: Step): void {
-  let at = heap.push(step) - 1;
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const above = heap[parent];
-    if (above === undefined || !before(step, above)) break;
-    heap[at] = above;
-    at = parent;
-  }
-  heap[at] = step;
-}
-
-function pop(heap: Step[]): Step | undefined {
-  const top = heap[0];
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return top;
-  let at = 0;
-  for (;;) {
-    let child = 2 * at + 1;
-    const right = heap[child + 1];
-    let next = heap[child];
-    if (next === undefined) break;
-    if (right !== undefined && before(right, next)) {
-      next = right;
-      child += 1;
-    }
-    if (!before(next, last)) break;
-    heap[at] = next;
-    at = child;
-  }
-  heap[at] = last;
-  return top;
 }
