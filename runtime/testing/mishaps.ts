@@ -1,3 +1,4 @@
+import type { Address } from '../core/definition/types.ts';
 import { errorText, isPerdureError, PerdureError } from '../core/errors.ts';
 import type { HostLog } from '../host/context.ts';
 
@@ -23,10 +24,11 @@ export class Mishaps {
     this.#all.push({ type: undefined, id: undefined, error: errorOf(error) });
   }
 
-  /** Takes the newest defect of an entity: what an answer `defect` or `run-stalled` stands for. */
-  takeOf(type: string, id: string): Error | undefined {
+  /** What an answer stands for: if an entity's defect, that as it was thrown (and taken, I1), else the answer itself. */
+  original({ type, id }: Address, answer: unknown): unknown {
+    if (!isPerdureError(answer) || !STANDS_FOR_DEFECT.has(answer.code)) return answer;
     const at = this.#all.findLastIndex((mishap) => mishap.type === type && mishap.id === id);
-    return at < 0 ? undefined : this.#all.splice(at, 1)[0]?.error;
+    return at < 0 ? answer : this.#all.splice(at, 1)[0]?.error;
   }
 
   /** Takes all of them: one as it was thrown, several as an AggregateError; undefined if there are none. */
@@ -56,6 +58,7 @@ interface Mishap {
 const MISHAPS: ReadonlySet<string> = new Set(['defect', 'call-abandoned', 'rejection-unhandled']);
 /** Errors of the log that whoever asked is answered with, too. */
 const ANSWERED: ReadonlySet<string> = new Set(['append-refused']);
+const STANDS_FOR_DEFECT: ReadonlySet<string> = new Set(['defect', 'run-stalled', 'parked']);
 /** One cause may be told for every entity there is. */
 const MAX_KEPT = 100;
 

@@ -10,6 +10,14 @@ interface Known {
   readonly dueAt: readonly number[];
 }
 
+/** Who is told what the host says. */
+export interface Told {
+  /** An entity as it is, each time its stream has grown. */
+  readonly seen: (view: EntityView) => void;
+  /** An entity could not be looked at. */
+  readonly failed: (error: unknown) => void;
+}
+
 /**
  * What all entities owe, and when: what virtual time may skip to.
  *
@@ -19,15 +27,14 @@ interface Known {
  */
 export class Obligations {
   readonly #log: MemoryLog;
-  readonly #failed: (error: unknown) => void;
+  readonly #told: Told;
   readonly #known = new Map<StreamName, Known>();
   readonly #ask = new Set<StreamName>();
   #seen = 0;
 
-  /** `failed` is told when an entity cannot be looked at. */
-  constructor(log: MemoryLog, failed: (error: unknown) => void) {
+  constructor(log: MemoryLog, told: Told) {
     this.#log = log;
-    this.#failed = failed;
+    this.#told = told;
   }
 
   /** Asks the host about what has changed (O1); false if nothing has. The answers are there when all that is due now has run. */
@@ -89,11 +96,12 @@ export class Obligations {
     if (address === undefined || !host.definitions.has(address.type)) return;
     try {
       const view = await host.view(address.type, address.id, { strong: false });
+      this.#told.seen(view);
       const dueAt = view.owes.map((owed) => owed.dueAt ?? Number.POSITIVE_INFINITY).filter(Number.isFinite);
       if (view.owes.length === 0 && view.runs.length === 0 && view.parked === null && view.paused === null) this.#known.delete(stream);
       else this.#known.set(stream, { view, dueAt: dueAt.sort((one, other) => one - other) });
     } catch (error) {
-      if (!isPerdureError(error, 'forgotten') && !isPerdureError(error, 'not-found')) this.#failed(error);
+      if (!isPerdureError(error, 'forgotten') && !isPerdureError(error, 'not-found')) this.#told.failed(error);
       this.#known.delete(stream);
     }
   }

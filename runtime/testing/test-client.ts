@@ -6,7 +6,6 @@ import { errorText, isPerdureError, PerdureError } from '../core/errors.ts';
 import { isRejection, Rejection } from '../core/rejection.ts';
 import type { TokenWriter } from '../core/token.ts';
 import type { RunView } from '../host/surface.ts';
-import { checkEntityId, checkSignalId } from '../http/names.ts';
 import type { Delivery } from '../ports/signal-bus.ts';
 import type { Mishaps } from './mishaps.ts';
 import type { Pace } from './pace.ts';
@@ -14,7 +13,7 @@ import type { Dice } from './simulation/dice.ts';
 import type { TestNode } from './test-node.ts';
 import { type RowsParts, testRows } from './test-rows.ts';
 import { waitOf } from './verb.ts';
-import { overTheWire } from './wire.ts';
+import { checkEntityId, checkSignalId, overTheWire } from './wire.ts';
 
 export interface TestClientParts extends RowsParts {
   readonly pace: Pace;
@@ -89,7 +88,7 @@ export class TestClient implements Client {
     const { type, id, name } = message;
     const signalId = options.id ?? this.#parts.dice.id();
     checkEntityId(id);
-    checkSignalId(signalId, 'a signal id');
+    checkSignalId(signalId);
     const payload = overTheWire(message.payload, 'payload');
     const wants = verb === 'signal' ? 'durability' : 'outcome';
     let delivery: Delivery | undefined;
@@ -122,9 +121,8 @@ export class TestClient implements Client {
   }
 
   /** A defect is told as it was thrown (C3). */
-  #failure({ type, id }: Address, { code, message, details }: Failure): Error {
-    const defect = code === 'defect' || code === 'run-stalled' ? this.#parts.mishaps.takeOf(type, id) : undefined;
-    return defect ?? new PerdureError(code, message, details);
+  #failure(of: Address, { code, message, details }: Failure): unknown {
+    return this.#parts.mishaps.original(of, new PerdureError(code, message, details));
   }
 
   async query<O>({ type, id, name, payload }: QueryMessage<O>, options: QueryOptions = {}): Promise<O> {

@@ -1,10 +1,10 @@
 import type { MemoryLog } from '../adapters/memory/event-store-log.ts';
 import type { Page, Rows, RowsQuery, WaitOptions } from '../client/types.ts';
 import { LIMITS } from '../core/limits.ts';
-import { checkRowKey } from '../http/names.ts';
 import type { ProjectionQuery, ReadWait } from '../projection/projections.ts';
 import type { Pace } from './pace.ts';
 import { waitOf } from './verb.ts';
+import { checkRowKey } from './wire.ts';
 
 export interface RowsParts {
   readonly pace: Pace;

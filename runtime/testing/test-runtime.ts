@@ -13,6 +13,7 @@ import { Attempts } from './attempts.ts';
 import { Mishaps } from './mishaps.ts';
 import { Obligations } from './obligations.ts';
 import { Pace } from './pace.ts';
+import { ReplayChecks } from './replay-checks.ts';
 import { Dice } from './simulation/dice.ts';
 import { eventsOf, foldedImage } from './streams.ts';
 import { TestClient } from './test-client.ts';
@@ -130,10 +131,17 @@ class World extends TestClient implements TestRuntime {
 
   admin(request: TestAdminRequest): Promise<EntityView> {
     const { type, id, verb } = request;
-    return this.#parts.pace.perform({
+    const { mishaps, pace } = this.#parts;
+    return pace.perform({
       what: `${verb} ${type}/${id}`,
       skipsTime: false,
-      ask: ({ host }) => host.admin({ by: 'test', why: 'test', ...request }),
+      ask: async ({ host }) => {
+        try {
+          return await host.admin({ by: 'test', why: 'test', ...request });
+        } catch (error) {
+          throw mishaps.original(request, error);
+        }
+      },
     });
   }
 
@@ -183,10 +191,12 @@ function partsOf({ entities, projections = [], activities = [], seed = 1, startA
   const time = new VirtualTime(startAt.getTime());
   const mishaps = new Mishaps();
   const attempts = new Attempts();
-  const obligations = new Obligations(log, (error) => mishaps.add(error));
-  const pace = new Pace({ time, attempts, obligations, mishaps, inspect: () => undefined });
+  const definitions = entities.map(definitionOf);
+  const checks = new ReplayChecks(log, definitions, mishaps);
+  const obligations = new Obligations(log, { seen: (view) => checks.seen(view), failed: (error) => mishaps.add(error) });
+  const pace = new Pace({ time, attempts, obligations, mishaps, inspect: () => checks.inspect() });
   return {
-    definitions: entities.map(definitionOf),
+    definitions,
     projections: projections.map((one) => projectionDefinition(projectionOf(one))),
     activities: activities.map((one) => attempts.watched(one)),
     log,
