@@ -14,8 +14,13 @@ const jsonSchema = (schema: unknown, io: 'input' | 'output') => z.toJSONSchema(s
 
 describe('the program of npm start', () => {
   it('has each entity and projection once', () => {
-    expect(definitions.map(({ type }) => type)).toEqual(['cart', 'account', 'inventory']);
-    expect((program.projections ?? []).map((one) => projectionOf(one).name)).toEqual(['carts', 'accounts', 'statements', 'stock']);
+    expect(definitions.map(({ type }) => type)).toEqual([
+      ...['cart', 'account', 'inventory', 'transfer', 'order', 'approval', 'schedule', 'batch'],
+    ]);
+    expect((program.projections ?? []).map((one) => projectionOf(one).name)).toEqual([
+      ...['carts', 'accounts', 'statements', 'stock', 'orders', 'approvals', 'schedules'],
+    ]);
+    expect((program.activities ?? []).map(({ activity }) => activity)).toEqual(['charge', 'refund', 'notify', 'work']);
   });
 
   it('builds projections from its own entities only', () => {
@@ -23,15 +28,27 @@ describe('the program of npm start', () => {
     expect(sources.filter((entity) => !definitions.includes(entity))).toEqual([]);
   });
 
-  it.each(messages)('$type.$name has schemas that OpenAPI can show, every text and number of its input bounded', ({ input, output }) => {
+  it.each(messages)('$type.$name has schemas that OpenAPI can show, every value of its input bounded', ({ type, name, input, output }) => {
     if (output !== undefined) expect(jsonSchema(output, 'output')).toMatchObject({ type: 'object' });
     if (input === undefined) return;
-    const { properties = {} } = jsonSchema(input, 'input');
-    for (const [field, schema] of Object.entries(properties)) {
-      if (typeof schema === 'boolean') throw new Error(`${field} has no schema`);
-      const { minimum = -1, maximum = Number.MAX_SAFE_INTEGER, maxLength = 0 } = schema;
-      const bounded = schema.type === 'string' ? maxLength > 0 : minimum >= 0 && maximum < Number.MAX_SAFE_INTEGER;
-      expect(bounded, field).toBe(true);
-    }
+    expect(unbounded(jsonSchema(input, 'input'), `${type}.${name}`)).toEqual([]);
   });
 });
+
+/** Any plain data, with a bound that JSON Schema cannot say; schedule.test.ts has it. */
+const OPEN = ['schedule.set.target.payload'];
+
+/** The paths of texts, numbers and lists of any size. */
+function unbounded(schema: z.core.JSONSchema._JSONSchema, path: string): readonly string[] {
+  if (typeof schema === 'boolean') throw new Error(`${path} has no schema`);
+  if (OPEN.includes(path)) return [];
+  const { properties = {}, items, enum: words, minimum = -1, maximum = Number.MAX_SAFE_INTEGER, maxLength = 0, maxItems = 0 } = schema;
+  if (words !== undefined) return [];
+  if (schema.type === 'object') return Object.entries(properties).flatMap(([field, one]) => unbounded(one, `${path}.${field}`));
+  if (schema.type === 'array') {
+    const inner = items === undefined || Array.isArray(items) ? [`${path}[]`] : unbounded(items, `${path}[]`);
+    return maxItems > 0 ? inner : [path, ...inner];
+  }
+  const isBounded = schema.type === 'string' ? maxLength > 0 : minimum >= 0 && maximum < Number.MAX_SAFE_INTEGER;
+  return isBounded ? [] : [path];
+}
