@@ -63,7 +63,7 @@ export class SimulatedNode {
       store,
       rows,
       clock,
-      entropy: { turnId: () => entropy.id(), random: () => entropy.next() },
+      entropy: { turnId: () => entropy.id(), random: () => entropy.next(), incarnation: dice.fork('incarnation').id() },
       guard,
       log: hostLog(life),
       limits: parts.limits,
