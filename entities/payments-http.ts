@@ -10,7 +10,7 @@ export function httpGateway(baseUrl: string, http: typeof fetch): Gateway {
   const post = ({ orderId, amount, paymentMethod }: Payment, { key, signal }: GatewayRequest, path: string) =>
     http(new URL(path, base), {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'idempotency-key': key },
+      headers: { 'content-type': 'application/json', 'idempotency-key': headerOf(key) },
       body: JSON.stringify({ orderId, amount, paymentMethod }),
       // A redirected POST becomes a GET, and a page that answers it is no charge.
       redirect: 'error',
@@ -25,6 +25,11 @@ export function httpGateway(baseUrl: string, http: typeof fetch): Gateway {
     },
     refund: async (payment, request) => done(await post(payment, request, 'refunds')),
   };
+}
+
+/** Keys are texts, headers are ASCII: what is none is escaped, so that no two keys become one. */
+function headerOf(key: string): string {
+  return key.replace(/[^!-~]|%/g, (unit) => `%${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 async function done(response: Response): Promise<void> {

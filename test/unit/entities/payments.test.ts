@@ -133,15 +133,22 @@ describe('the gateway over HTTP', () => {
     const { asked, http } = scripted(() => new Response('ignored', { status: 201 }));
     const gateway = httpGateway(base, http);
     const caller = new AbortController();
-    await gateway.charge({ ...payment(), ...{ extra: 1 } }, under('the key', caller.signal));
-    await gateway.refund(payment(), under('the key'));
+    await gateway.charge({ ...payment(), ...{ extra: 1 } }, under('a-key/1', caller.signal));
+    await gateway.refund(payment(), under('a-key/1'));
     expect(asked.map(({ url }) => url)).toEqual(['http://pay.test/v2/charges', 'http://pay.test/v2/refunds']);
     for (const { init } of asked) {
       expect(init).toMatchObject({ method: 'POST', redirect: 'error' });
-      expect(init.headers).toEqual({ 'content-type': 'application/json', 'idempotency-key': 'the key' });
+      expect(init.headers).toEqual({ 'content-type': 'application/json', 'idempotency-key': 'a-key/1' });
       expect(JSON.parse(String(init.body))).toEqual(payment());
     }
     expect(asked[0]?.init.signal).toBe(caller.signal);
+  });
+
+  it('carries keys that no header could, each as itself', async () => {
+    const bank = await overHttp();
+    const keys = ['a b', 'a%0020b', 'schlüssel/€', '\ud800', '%'];
+    for (const key of keys) expect(await bank.charge(payment(), under(key))).toBeUndefined();
+    expect(bank.ledger()).toHaveLength(keys.length);
   });
 
   it.each([300, 400, 401, 404, 409, 429, 500, 503])('an answer of %d says nothing about the money', async (status) => {
