@@ -81,15 +81,10 @@ async function doTasks(batch: Run<typeof model>, { tasks, first = 0 }: Range): P
     if (untold !== NOTHING) batch.emit.Progressed(untold);
     untold = NOTHING;
   };
-  await forEach(batch, tasks, TASKS_AT_ONCE, async (index) => {
-    const n = first + index;
-    untold = added(
-      untold,
-      await tallied(
-        batch.call(work({ n })).then((sum) => ({ done: 1, failed: 0, sum })),
-        1,
-      ),
-    );
+  await forEach(tasks, TASKS_AT_ONCE, async (index) => {
+    const call = batch.call(work({ n: first + index })).then((sum) => ({ done: 1, failed: 0, sum }));
+    const tally = await tallied(call, 1);
+    untold = added(untold, tally);
     if (untold.done + untold.failed >= TASKS_PER_EVENT) tell();
   });
   tell();
@@ -102,7 +97,7 @@ async function doTasks(batch: Run<typeof model>, { tasks, first = 0 }: Range): P
 async function callChildren(batch: Run<typeof model>, { tasks, childSize, first = 0 }: Range): Promise<void> {
   const shares = Math.ceil(tasks / childSize);
   const childTasks = childSize * Math.ceil(shares / MAX_CHILDREN);
-  await forEach(batch, Math.ceil(tasks / childTasks), CHILDREN_AT_ONCE, async (index) => {
+  await forEach(Math.ceil(tasks / childTasks), CHILDREN_AT_ONCE, async (index) => {
     const from = index * childTasks;
     const share = { first: first + from, tasks: Math.min(childTasks, tasks - from), childSize };
     batch.emit.Progressed(await tallied(batch.call(Batch(`${batch.id}.${index}`).start(share)), share.tasks));
@@ -113,18 +108,21 @@ async function callChildren(batch: Run<typeof model>, { tasks, childSize, first 
  * Works through the indexes, some at once. A cancellation begins no more of them, but what is under way is waited for and counted: a task
  * that was done before the batch ended is a done task.
  */
-async function forEach(batch: Run<typeof model>, count: number, concurrency: number, one: (index: number) => Promise<void>): Promise<void> {
+async function forEach(count: number, atOnce: number, one: (index: number) => Promise<void>): Promise<void> {
+  let begun = 0;
   let isCancelled = false;
-  const step = async (index: number) => {
-    if (isCancelled) return;
-    try {
-      await one(index);
-    } catch (error) {
-      if (!(error instanceof CancelledError)) throw error;
-      isCancelled = true;
+  const lane = async () => {
+    while (begun < count && !isCancelled) {
+      begun += 1;
+      try {
+        await one(begun - 1);
+      } catch (error) {
+        if (!(error instanceof CancelledError)) throw error;
+        isCancelled = true;
+      }
     }
   };
-  await batch.map(upTo(count), step, { concurrency });
+  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, lane));
 }
 
 /** What a call came to; all its tasks failed if it was refused. */
@@ -135,8 +133,4 @@ async function tallied(call: Promise<Tally>, tasks: number): Promise<Tally> {
     if (refusalOf(error) === undefined || error instanceof CancelledError) throw error;
     return { ...NOTHING, failed: tasks };
   }
-}
-
-function* upTo(count: number): Generator<number> {
-  for (let index = 0; index < count; index++) yield index;
 }

@@ -188,7 +188,7 @@ describe('cancel', () => {
     await operator('resume', 'milk');
     expect(await world.outcome(sent)).toEqual({ status: 'cancelled', total: 500 });
     await cancelled();
-    expect(bank.ledger()).toEqual([]);
+    expect(bank.ledger().filter(({ charges }) => charges > 0)).toEqual([]);
   });
 
   it('while it charges stops the charge, and refunds what it may have taken', async () => {
