@@ -1,3 +1,5 @@
+import type { AttemptOutcome } from '../core/turn/input.ts';
+
 /** What the host counts since its start; read by the metrics endpoint and by tests. */
 export class Counters {
   turns = 0;
@@ -30,4 +32,32 @@ export class Counters {
   sends = 0;
   deadLetters = 0;
   agendaWakeUps = 0;
+  /** Runs that ended or stalled. */
+  runsEnded = 0;
+  /** Attempts started, by how they ended, and reported lost without having been started here. */
+  attempts = 0;
+  attemptsCompleted = 0;
+  attemptsRejected = 0;
+  attemptsFailed = 0;
+  attemptsCancelled = 0;
+  attemptsLost = 0;
+  /** Those of the lost that had no time left. */
+  attemptsTimedOut = 0;
+  /** Heartbeats whose progress was put into a mailbox. */
+  heartbeats = 0;
+  /** Outcomes put into a mailbox again because it could not take them. */
+  outcomesRepeated = 0;
+
+  /** Counts how an attempt ended. */
+  attemptEnded(kind: AttemptOutcome['kind']): void {
+    this[ENDINGS[kind]] += 1;
+  }
 }
+
+const ENDINGS = {
+  completed: 'attemptsCompleted',
+  rejected: 'attemptsRejected',
+  failed: 'attemptsFailed',
+  cancelled: 'attemptsCancelled',
+  lost: 'attemptsLost',
+} as const satisfies Record<AttemptOutcome['kind'], keyof Counters>;
