@@ -1,4 +1,4 @@
-import { CancelledError, durable, entity, PerdureError, type Run, signal, type Turn } from 'perdure';
+import { CancelledError, durable, entity, Rejection, type Run, signal, type Turn } from 'perdure';
 import { z } from 'zod';
 import { refusalOf } from './callee.ts';
 import { type Notice, notify } from './notify.ts';
@@ -150,15 +150,16 @@ async function decided(approval: Approving, request: Request): Promise<Decision>
   return 'timedOut';
 }
 
-/** Counts the vote that comes by a link, if one does. One that comes too late or twice changes nothing: its sender has had the answer already. */
+/**
+ * Counts the vote that comes by a link, if one does. Two things are no harm: a vote that comes too late or twice, and a link that is completed
+ * with an error. Who did so has had their answer, and the link is used up; they may still vote with `decide` while that is possible.
+ */
 async function counted(approval: Approving, { approver, answer }: Link): Promise<void> {
   try {
     const vote = await answer;
     if (vote !== undefined) record(approval, { approver, ...vote });
   } catch (error) {
-    // Whoever completes a link with an error has used it up; they may still vote with `decide`.
-    const isUsedUp = error instanceof PerdureError && !(error instanceof CancelledError);
-    if (!isUsedUp && !Approval.rejected(error)) throw error;
+    if (!(error instanceof Rejection)) throw error;
   }
 }
 

@@ -297,8 +297,8 @@ describe('a crash at any moment', () => {
       act: async (one) => {
         const sent = await one.signal(a.request({ ...request, quorum: 3 }), { id: 'request' });
         await one.update(vote('ann'), { id: 'ann' });
-        // A node that took over mails again what the other one may not have mailed.
-        await one.advance('1 minute');
+        // A node that takes over mails again what the other one may not have mailed. A minute passes with an update, which outlives a crash.
+        await one.update(Approval('other').request({ ...request, approvers: ['zoe'], quorum: 1, timeoutMs: 60_000 }), { id: 'other' });
         await one.callback(linkOf(notices, 'bob'), { result: { decision: 'approve' } });
         await one.update(vote('eve'), { id: 'eve' });
         expect(await one.outcome(sent)).toEqual({ decision: 'approved' });
