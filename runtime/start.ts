@@ -4,7 +4,7 @@ import type { EmbeddedStats } from './adapters/embedded/event-store.ts';
 import { openEmbeddedStore } from './adapters/embedded/open.ts';
 import { openEmbeddedReadStore } from './adapters/embedded/read-store.ts';
 import { EmbeddedSignalBus } from './adapters/embedded/signal-bus.ts';
-import { realClock } from './adapters/real-clock.ts';
+import { realClock, realDrain } from './adapters/real-clock.ts';
 import { realEntropy } from './adapters/real-entropy.ts';
 import { connect } from './client/http-client.ts';
 import type { Client } from './client/types.ts';
@@ -12,7 +12,6 @@ import { type ResolvedConfig, resolveConfig, SETTINGS } from './config.ts';
 import { definitionOf } from './core/definition/entity.ts';
 import { projectionOf } from './core/definition/projection.ts';
 import type { ActivityImplementation, AnyImplementation, AnyProjection } from './core/definition/types.ts';
-import { PerdureError } from './core/errors.ts';
 import { checkedFreeze } from './core/plain.ts';
 import type { HostLog } from './host/context.ts';
 import { warnOfChangedFolds } from './host/fold-change.ts';
@@ -30,7 +29,7 @@ import { Projections } from './projection/projections.ts';
 export interface Program {
   readonly entities: readonly AnyImplementation[];
   readonly projections?: readonly AnyProjection[];
-  /** Taken by durable handlers, which this version does not run yet: a list that is not empty is refused. */
+  /** What durable handlers call. */
   readonly activities?: readonly ActivityImplementation[];
 }
 
@@ -85,8 +84,6 @@ async function compose(
 ): Promise<Runtime> {
   const definitions = program.entities.map(definitionOf);
   const declared = (program.projections ?? []).map(projectionOf);
-  if ((program.activities ?? []).length > 0)
-    throw new PerdureError('invalid-definition', 'activities need durable handlers, which this version does not run');
   opened.push(installGuard());
   const { dataDir, partitions } = config;
   const store = await openEmbeddedStore({ dir: dataDir, partitions, notice: (message) => log.warn({ event: 'store' }, message) });
@@ -97,7 +94,9 @@ async function compose(
     definitions,
     store,
     rows,
+    activities: program.activities ?? [],
     clock: realClock,
+    drained: realDrain,
     entropy: realEntropy(),
     guard,
     log: hostLog(log),

@@ -4,7 +4,7 @@ import type { Clock } from '../ports/clock.ts';
 const MAX_TIMER_MS = 2_000_000_000;
 
 // Taken when this module loads, before the determinism guard puts itself in front of them.
-const { setTimeout: realSetTimeout, clearTimeout: realClearTimeout, setImmediate: realSetImmediate } = globalThis;
+const { queueMicrotask: queue, setTimeout: realSetTimeout, clearTimeout: realClearTimeout, setImmediate: realSetImmediate } = globalThis;
 const realNow = Date.now.bind(Date);
 
 /** The clock of the machine. */
@@ -21,3 +21,11 @@ export const realClock: Clock = {
   },
   soon: (run) => void realSetImmediate(run),
 };
+
+/**
+ * Calls `run` once, when no microtask is left, however long their chains. Node looks at its queue of ticks only when the queue of microtasks is empty; a
+ * tick that was planned outside of a microtask would come before them.
+ */
+export function realDrain(run: () => void): void {
+  queue(() => process.nextTick(run));
+}

@@ -59,7 +59,7 @@ export interface QueryOptions extends WaitOptions {
   readonly consistency?: 'strong' | 'cached';
 }
 
-export type RunStatus = 'held' | 'running' | 'completed' | 'rejected' | 'failed' | 'cancelled';
+export type RunStatus = 'held' | 'queued' | 'running' | 'stalled' | 'completed' | 'rejected' | 'failed' | 'cancelled' | 'terminated';
 
 /** What a list of signals fails with: the places that failed and why, and what was sent. */
 export interface BatchFailure {

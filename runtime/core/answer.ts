@@ -13,6 +13,8 @@ export type Answer =
       /** Every record of the message has a smaller or equal position; what the token names. */
       readonly position: Position;
       readonly repeated: boolean;
+      /** Of a `once` signal that was accepted before: the id it was accepted under. */
+      readonly first?: string;
     }
   /** A business "no"; left nothing behind. `position` names the state that the decision was made on. */
   | {

@@ -1,5 +1,6 @@
-import type { HeldMessage, JournalData } from './journal.ts';
-import { JOURNAL_PREFIX, type NewRecord, type Revision, type SourceMark, type TimerChange } from './record.ts';
+import type { HeldMessage, JournalData, ReplyAddress } from './journal.ts';
+import { JOURNAL_PREFIX, type NewRecord, type RecordMeta, type Revision, type SourceMark, type TimerChange } from './record.ts';
+import { type Place, Runs } from './run/runs.ts';
 import { ArmedTimers } from './timers.ts';
 import { IdWindow } from './window.ts';
 
@@ -30,6 +31,13 @@ export class Bookkeeping {
   heldFrom: Revision = 0;
   /** An operator's correction of the first held message, until it is released or skipped. */
   heldEdit: { readonly payload: unknown } | undefined;
+  /** `once` signals that were accepted: by which id, and the last record of it. Kept for ever. */
+  readonly once = new Map<string, { readonly signalId: string; readonly revision: Revision }>();
+  /** Who waits for held messages, by their revision. */
+  readonly heldReplies = new Map<Revision, ReplyAddress>();
+  /** Runs can go on at once although nothing arrives: more was to be done than a turn may hold. */
+  advanceDue = false;
+  #runs: Runs | undefined;
   #marks: Map<string, { position: number; index: number }> | undefined;
   readonly window = new IdWindow();
   readonly timers = new ArmedTimers();
@@ -43,6 +51,32 @@ export class Bookkeeping {
     return this.parked !== undefined || this.paused !== undefined || this.heldCount > 0;
   }
 
+  /** Open and queued runs. */
+  get runs(): Runs {
+    this.#runs ??= new Runs();
+    return this.#runs;
+  }
+
+  /** Has the entity any run, open or queued? */
+  get hasRuns(): boolean {
+    return this.#runs !== undefined && !this.#runs.isIdle;
+  }
+
+  /** Does the entity owe attempts of activities? */
+  get owesAttempts(): boolean {
+    return this.#runs !== undefined && this.#runs.attempts.size > 0;
+  }
+
+  /** Can open runs go on although nothing arrives? */
+  get canAdvance(): boolean {
+    return !this.holding && this.#runs !== undefined && (this.advanceDue || this.#runs.hasDeferred);
+  }
+
+  /** May a queued serial run start? */
+  get canBegin(): boolean {
+    return !this.holding && this.#runs !== undefined && this.#runs.queued.length > 0 && this.#runs.serial === undefined;
+  }
+
   /** The mark of every source. */
   get marks(): ReadonlyMap<string, { readonly position: number; readonly index: number }> {
     return this.#marks ?? NO_MARKS;
@@ -51,7 +85,13 @@ export class Bookkeeping {
   /** When the entity next owes something, undefined if nothing: its earliest timer, or at once if held messages can be released or its records are to be removed. Milliseconds since 1970. */
   get wakeAtMs(): number | undefined {
     if (this.forgotten || (this.heldCount > 0 && this.parked === undefined && this.paused === undefined)) return this.lastTimeMs;
-    return this.timers.earliest()?.dueAt;
+    if (!this.hasRuns) return this.timers.earliest()?.dueAt;
+    if (this.canAdvance || this.canBegin) return this.lastTimeMs;
+    // While it holds, its runs wait.
+    if (this.holding) return this.timers.earliest()?.dueAt;
+    const { waits, attempts } = this.runs;
+    const due = [this.timers, waits, attempts].flatMap((one) => one.earliest()?.dueAt ?? []);
+    return due.length === 0 ? undefined : Math.min(...due);
   }
 
   /** Was a message of this source and place handled before (B2)? */
@@ -67,21 +107,25 @@ export class Bookkeeping {
     this.#marks.set(mark.source, { position: mark.position, index: mark.index });
   }
 
-  /** Folds the next record of the stream. `timeMs` is the time of its turn. */
-  fold(record: NewRecord, timeMs: number): void {
+  /** Folds the next record of the stream. `timeMs` and `turnId` are those of its turn; `state` is the state before it, kept beside the trigger of a segment. */
+  fold(record: NewRecord, timeMs: number, turnId = '', state: unknown = undefined): void {
     this.revision += 1;
     if (timeMs > this.lastTimeMs) this.lastTimeMs = timeMs;
     const { meta, type } = record;
-    if (meta.signal !== undefined) this.window.add(meta.signal, this.revision, timeMs);
+    if (meta.signal !== undefined) this.#noteSignal(meta.signal, meta, timeMs);
+    if (meta.run !== undefined && this.#runs !== undefined) this.#runs.note(record, { timeMs });
     if (meta.mark !== undefined) this.note(meta.mark);
     if (meta.timers !== undefined) for (const change of meta.timers) this.applyTimer(change);
-    if (type.startsWith(JOURNAL_PREFIX)) this.#foldJournal(type, record.data, timeMs);
+    if (!type.startsWith(JOURNAL_PREFIX)) return;
+    // A journal record of a later version is unknown here; it is kept in the stream and means nothing to this one.
+    JOURNAL_FOLDS[type]?.(this, record.data, timeMs);
+    const foldRun = RUN_FOLDS[type];
+    if (foldRun !== undefined) foldRun(this, record.data, meta, { revision: this.revision, timeMs, turnId, state });
   }
 
-  #foldJournal(type: string, data: unknown, timeMs: number): void {
-    const fold = JOURNAL_FOLDS[type];
-    // A journal record of a later version is unknown here; it is kept in the stream and means nothing to this one.
-    fold?.(this, data, timeMs);
+  #noteSignal(id: string, { name, once }: RecordMeta, timeMs: number): void {
+    this.window.add(id, this.revision, timeMs);
+    if (once && name !== undefined) this.once.set(name, { signalId: id, revision: this.revision });
   }
 
   /** Applies a recorded timer change. */
@@ -119,9 +163,10 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
     // Set again by an earlier message of the same batch: that arming stays.
     if (books.timers.get(timer, key)?.arming === arming) books.applyTimer({ timer, key, dueAt: null });
   }),
-  foldOf('SignalHeld', (books, _held: HeldMessage) => {
+  foldOf('SignalHeld', (books, held: HeldMessage) => {
     if (books.heldCount === 0) books.heldFrom = books.revision;
     books.heldCount += 1;
+    if (held.kind === 'signal' && held.reply !== undefined) books.heldReplies.set(books.revision, held.reply);
   }),
   foldOf('Parked', (books, { reason, signal, name, message }, sinceMs) => {
     books.parked = { reason, signal, name, message, sinceMs };
@@ -144,14 +189,40 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
     books.paused = undefined;
     books.heldCount = 0;
     books.heldEdit = undefined;
+    books.heldReplies.clear();
     books.timers.clear();
+    books.runs.clear();
     for (const mark of marks) books.note(mark);
   }),
+  foldOf('Wake', (books, { advance }) => {
+    books.advanceDue = advance === true;
+  }),
+]);
+
+type RunFold = (books: Bookkeeping, data: unknown, meta: RecordMeta, at: Place) => void;
+function runFoldOf<T extends keyof JournalData>(type: T, fold: (runs: Runs, data: JournalData[T], meta: RecordMeta, at: Place) => void) {
+  return [JOURNAL_PREFIX + type, ((books, data, meta, at) => fold(books.runs, data as JournalData[T], meta, at)) as RunFold] as const;
+}
+
+/** What the records of runs do. */
+const RUN_FOLDS: Readonly<Record<string, RunFold>> = Object.fromEntries([
+  runFoldOf('SignalReceived', (runs, data, meta, at) => runs.received(data, meta, at)),
+  runFoldOf('RunStarted', (runs, data, meta, at) => runs.started(data, meta, at)),
+  runFoldOf('RunCompleted', (runs, _data, meta) => runs.completed(meta)),
+  runFoldOf('RunStalled', (runs, data, meta, at) => runs.stalled(data, meta, at)),
+  runFoldOf('RunResumed', (runs, _data, meta, at) => runs.resumed(meta, at)),
+  runFoldOf('Scheduled', (runs, data, meta, at) => runs.scheduled(data, meta, at)),
+  runFoldOf('Resolved', (runs, data, meta, at) => runs.resolved(data, meta, at)),
+  runFoldOf('AttemptFailed', (runs, data, meta) => runs.attemptFailed(data, meta)),
+  runFoldOf('HeartbeatRecorded', (runs, data, meta) => runs.heartbeat(data, meta)),
+  runFoldOf('CancelRequested', (runs, data, meta, at) => runs.cancelRequested(data, meta, at)),
+  runFoldOf('VersionMarked', (runs, data, meta) => runs.versionMarked(data, meta)),
 ]);
 
 function released(books: Bookkeeping, held: Revision): void {
   books.heldCount -= 1;
   books.heldFrom = held + 1;
   books.heldEdit = undefined;
+  books.heldReplies.delete(held);
   books.parked = undefined;
 }

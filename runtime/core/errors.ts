@@ -188,6 +188,47 @@ export const ERRORS = {
     'Report it with the log; the entity was reloaded.',
   ),
 
+  'unknown-activity': spec(
+    500,
+    'never',
+    'A handler called an activity that this node does not have.',
+    'Add its implementation to the activities of the program, then retry the run.',
+  ),
+  'too-many-calls': spec(
+    500,
+    'never',
+    'A run waits for as many things at once as its limit allows.',
+    'Bound it, with map say, and retry the run.',
+  ),
+  'saga-over': spec(
+    500,
+    'never',
+    'A saga started something after its body had ended.',
+    'Await all branches inside the body; a branch that goes on after another failed is stopped here.',
+  ),
+  'replay-diverged': spec(
+    500,
+    'never',
+    'A run does not come out again as it was recorded.',
+    'Deploy code that does (patched() keeps the old way for old runs), then retry the run; the details have both histories.',
+  ),
+  'compensation-failed': spec(
+    500,
+    'never',
+    'A compensation failed for good; nothing after it was undone yet.',
+    'Mend what it calls and retry the run: it is called again.',
+  ),
+  'call-failed': spec(500, 'never', 'A call ended without an outcome.', 'The message says why; what was called may be called again.'),
+  'call-cycle': spec(
+    409,
+    'never',
+    'Serial runs wait for each other in a circle.',
+    'Break the circle that the message names: make one of the handlers durable instead of serial.',
+  ),
+  'already-exists': spec(409, 'never', 'The signal is accepted once, and it was accepted before.', 'Use another id for the entity.'),
+  terminated: spec(409, 'never', 'The run was terminated by an operator.', 'Nothing to do; nothing was compensated.'),
+  'callback-forged': spec(403, 'never', 'The token does not belong to a callback.', 'Use the token as the run made it.'),
+
   'activity-failed': spec(500, 'never', 'An activity failed for good.', 'Its attempts or its deadline ran out; see the cause.'),
   cancelled: spec(409, 'never', 'The run was cancelled.', 'Nothing to do; compensations have run.'),
 

@@ -4,6 +4,7 @@ import { errorText, PerdureError } from './errors.ts';
 import { applyEvent } from './fold.ts';
 import { journalType } from './journal.ts';
 import { JOURNAL_PREFIX, type Position, type StoredTurn } from './record.ts';
+import type { RunExecution } from './run/execution.ts';
 
 /**
  * The image of one entity: what a stream folds to. The host keeps it in memory while the entity is awake.
@@ -25,6 +26,8 @@ export interface Image {
   foldError: string | undefined;
   /** Records and estimated bytes folded or appended since the last snapshot. */
   sinceSnapshot: number;
+  /** Handlers of open runs that wait in memory at an await; those of other runs are executed again when something arrives for them. */
+  live: Map<string, RunExecution> | undefined;
 }
 
 /** The image of an entity without a stream. A failing `initial` is a failed fold. */
@@ -38,6 +41,7 @@ export function emptyImage(definition: EntityDefinition, id: string): Image {
     position: -1,
     foldError: undefined,
     sinceSnapshot: 0,
+    live: undefined,
   };
   try {
     image.state = definition.initial(id);
@@ -62,7 +66,7 @@ export function foldTurn(image: Image, turn: StoredTurn, freeze: (state: unknown
   for (let i = skip; i < turn.records.length; i += 1) {
     const record = turn.records[i];
     if (record === undefined) break;
-    books.fold(record, turn.time);
+    books.fold(record, turn.time, turn.turnId, image.state);
     image.sinceSnapshot += 1;
     if (record.type.startsWith(JOURNAL_PREFIX) || image.foldError !== undefined) continue;
     try {

@@ -23,6 +23,30 @@ export const LIMITS = {
   maxTickMessages: 1_024,
   /** Results up to this many bytes ride in the metadata of the message's last event; above, in a record of their own. */
   maxResultInMetaBytes: 4 * 1024,
+  /** Segments of one run in one turn; what is left goes on in the next. */
+  maxSegmentsPerTurn: 100,
+  /** Items that `map` starts in one turn, and how many it runs at once unless it is told otherwise. */
+  maxMapStarts: 100,
+  /** Calls, sleeps, untils and callbacks that one run may wait for at once. */
+  maxCallsPerRun: 10_000,
+  /** Open runs of one entity, and signals that wait for a serial one to end. */
+  maxRunsPerEntity: 10_000,
+  maxQueuedRuns: 10_000,
+  /** Turn inputs of one run; from here on a warning says to use a timer per period. */
+  manyRunInputs: 10_000,
+  /** Turn inputs and their packed bytes that a snapshot holds of one run; above, they are read from the stream again. */
+  maxWarmInputs: 1_000,
+  maxWarmBytes: 256 * 1024,
+  /** Estimated bytes of the input, the result and the progress of an activity, and of a callback's result. */
+  maxActivityBytes: 256 * 1024,
+  /** One attempt of an activity, unless it says otherwise. */
+  attemptTimeoutMs: 10 * 60_000,
+  /** Without a heartbeat timeout, progress is recorded at most this often. */
+  progressEveryMs: 8_000,
+  /** Lines that one segment may log. */
+  maxLoggedLines: 100,
+  /** Commands of each side that the error of a replay that diverged shows. */
+  maxShownCommands: 50,
   /** Ids of a window that are kept whatever their age. */
   windowMinIds: 1_024,
   /** Ids younger than this are kept, up to `windowMaxIds`. */

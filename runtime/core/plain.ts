@@ -18,6 +18,33 @@ export function plainSize(value: unknown, what: string): number {
   return sizeOf(value, what, 0);
 }
 
+/**
+ * As `plainSize`; also throws `payload-too-large` for an estimate above `limit` bytes, naming the largest field on the way to what makes it so.
+ */
+export function boundedSize(value: unknown, what: string, limit: number): number {
+  const size = plainSize(value, what);
+  if (size <= limit) return size;
+  const path = largestPath(value, what);
+  throw new PerdureError('payload-too-large', `${what} has about ${size} bytes, the limit is ${limit}; the largest part is ${path}`, {
+    path,
+    size,
+    limit,
+  });
+}
+
+/** Follows the largest field down while it makes up most of its parent. */
+function largestPath(value: unknown, path: string): string {
+  if (typeof value !== 'object' || value === null) return path;
+  const isList = Array.isArray(value);
+  const sized = Object.entries(value).map(([key, field]) => ({ key, field, size: plainSize(field, path) }));
+  const largest = sized.reduce<(typeof sized)[number] | undefined>(
+    (most, one) => (most === undefined || one.size > most.size ? one : most),
+    undefined,
+  );
+  if (largest === undefined || largest.size * 2 < plainSize(value, path)) return path;
+  return largestPath(largest.field, isList ? `${path}[${largest.key}]` : `${path}.${largest.key}`);
+}
+
 function sizeOf(value: unknown, path: string, depth: number): number {
   switch (typeof value) {
     case 'string':

@@ -49,8 +49,10 @@ export interface RecordMeta {
   readonly traceparent?: string;
   /** W3C baggage of the sender. */
   readonly baggage?: Readonly<Record<string, string>>;
-  /** Signal id of the run whose segment wrote this record; absent for runs that end in their first segment. */
+  /** Signal id of the run that this record belongs to; absent for plain handlers. */
   readonly run?: string;
+  /** The signal is accepted once in the entity's life; present with `signal` on its last record. */
+  readonly once?: true;
   /** Schema version of the event's payload, absent for version 1. */
   readonly version?: number;
   /** Result of the message, on its last event: what a repeated id is answered with. */

@@ -48,13 +48,16 @@ export class ActivityError extends PerdureError {
   readonly activity: string;
   readonly attempts: number;
   readonly reason: 'attempts' | 'deadline';
+  /** The last progress that a heartbeat told, undefined if none did. */
+  readonly progress: unknown;
 
-  constructor(activity: string, attempts: number, reason: 'attempts' | 'deadline', options?: ErrorOptions) {
+  constructor(activity: string, attempts: number, reason: 'attempts' | 'deadline', progress?: unknown, options?: ErrorOptions) {
     super('activity-failed', `activity ${activity} failed after ${attempts} attempt(s)`, undefined, options);
     this.name = 'ActivityError';
     this.activity = activity;
     this.attempts = attempts;
     this.reason = reason;
+    this.progress = progress;
   }
 }
 

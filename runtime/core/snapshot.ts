@@ -3,7 +3,10 @@ import { Bookkeeping, type ParkedState, type PausedState } from './bookkeeping.t
 import type { EntityDefinition } from './definition/erased.ts';
 import { invariant } from './errors.ts';
 import { emptyImage, type Image } from './image.ts';
+import type { ReplyAddress } from './journal.ts';
 import type { Position, Revision } from './record.ts';
+import type { QueuedRun } from './run/open-run.ts';
+import { encodeRun, restoreRun } from './run/snapshot-runs.ts';
 
 /**
  * Snapshots: an image as bytes.
@@ -15,7 +18,7 @@ import type { Position, Revision } from './record.ts';
  */
 
 /** Raised when the shape below changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 interface SnapshotShape {
   readonly format: number;
@@ -36,6 +39,12 @@ interface SnapshotShape {
   readonly window: readonly (readonly [id: string, revision: Revision, timeMs: number])[];
   readonly droppedEarly: number;
   readonly timers: readonly (readonly [timer: string, key: string, dueAt: number, arming: number])[];
+  readonly once: readonly (readonly [name: string, signalId: string, revision: Revision])[];
+  readonly heldReplies: readonly (readonly [revision: Revision, reply: ReplyAddress])[];
+  readonly advanceDue: boolean;
+  readonly queued: readonly QueuedRun[];
+  /** Each as `encodeRun` makes it. */
+  readonly runs: readonly Uint8Array[];
 }
 
 const packr = new Packr({ useRecords: false });
@@ -69,11 +78,16 @@ export function encodeSnapshot(image: Image): Uint8Array {
     window: books.window.entries(),
     droppedEarly: books.window.droppedEarly,
     timers: books.timers.all().map((armed) => [armed.timer, armed.key, armed.dueAt, armed.arming]),
+    once: [...books.once].map(([name, accepted]) => [name, accepted.signalId, accepted.revision]),
+    heldReplies: [...books.heldReplies],
+    advanceDue: books.advanceDue,
+    queued: books.hasRuns ? books.runs.queued : [],
+    runs: books.hasRuns ? [...books.runs.open.values()].map(encodeRun) : [],
   };
   return packr.pack(shape);
 }
 
-/** The image that a snapshot holds, or undefined if this code must not use it (S2). */
+/** The image that a snapshot holds, or undefined if this code must not use it (S2). Until its cold runs have their inputs it must not run a turn. */
 export function decodeSnapshot(
   definition: EntityDefinition,
   id: string,
@@ -127,6 +141,11 @@ function restoreBooks(shape: SnapshotShape): Bookkeeping {
   books.window.droppedEarly = shape.droppedEarly;
   for (const [timer, key, dueAt, arming] of shape.timers) books.timers.apply({ timer, key, dueAt, arming });
   books.armings = shape.armings;
+  for (const [name, signalId, revision] of shape.once) books.once.set(name, { signalId, revision });
+  for (const [revision, reply] of shape.heldReplies) books.heldReplies.set(revision, reply);
+  books.advanceDue = shape.advanceDue;
+  if (shape.queued.length > 0) books.runs.queued.push(...shape.queued.map((one) => ({ ...one, reply: one.reply ?? undefined })));
+  for (const bytes of shape.runs) restoreRun(books.runs, bytes);
   return books;
 }
 

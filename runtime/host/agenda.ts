@@ -10,12 +10,15 @@ export interface AgendaRow {
   readonly at: number;
   /** Revision of the `Wake` record, or that the owner saw when it corrected the row. */
   readonly revision: Revision;
+  /** Process that runs its attempts; absent if none are owed. */
+  readonly incarnation?: string;
 }
 
 /** A row to be written; without a time it is removed. */
 type Pending = AgendaRow | { readonly at: undefined; readonly revision: Revision };
 
-const TABLE = 'perdure.agenda@1';
+/** Raised with the indexes below; a new table is filled from the log. */
+const TABLE = 'perdure.agenda@2';
 const WAKE = journalType('Wake');
 const FLUSH_MS = 1_000;
 /** Changes kept in memory before they are written early. */
@@ -36,6 +39,7 @@ export interface Wakes {
  * D1. A row is never later than the truth of its entity's stream up to the checkpoint: it is fed by `Wake` records and only corrected by the owner, for the
  *     revision it saw.
  * D2. Of two changes to a row the one with the higher revision wins.
+ * D4. A row names the process that runs its entity's attempts; at a start rows of other processes are due at once.
  * D3. Rows and checkpoint are written in one transaction; what was not written before a crash is read from the log again.
  */
 export class Agenda {
@@ -51,6 +55,8 @@ export class Agenda {
   #subscription: Subscription | undefined;
   #cancel: (() => void) | undefined;
   #stopped = false;
+  /** Have the rows of processes that are gone been looked at? */
+  #hasAdopted = false;
 
   constructor(context: HostContext, rows: ReadStore, wakes: Wakes) {
     this.#context = context;
@@ -60,12 +66,26 @@ export class Agenda {
 
   /** Starts following the log and waking what is due. Throws `store-mismatch` if its checkpoint is of another store. */
   async start(): Promise<void> {
-    await this.#rows.declare({ table: TABLE, indexes: { at: ['at'] } });
+    await this.#rows.declare({ table: TABLE, indexes: { at: ['at'], incarnation: ['incarnation'] } });
     this.#checkpoint = await this.#rows.checkpoint(TABLE);
     this.#seen = this.#checkpoint?.position ?? 0;
     this.#subscription = this.#context.store.subscribe({ from: this.#seen, types: [WAKE] });
     void this.#follow(this.#subscription);
     this.#schedule();
+  }
+
+  /** Entities whose attempts were run by a process that is gone: due at once, whatever their rows say (D4). */
+  async #wakeOrphans(): Promise<void> {
+    let cursor: string | undefined;
+    do {
+      const query = { table: TABLE, index: 'incarnation', from: '', limit: LIMITS.maxAgendaPage };
+      const page: RowPage = await this.#rows.find({ ...query, ...(cursor === undefined ? {} : { cursor }) });
+      const { incarnation } = this.#context.entropy;
+      const orphans = page.rows.filter(({ row }) => (row as AgendaRow).incarnation !== incarnation);
+      await Promise.all(orphans.map(({ key }) => new Promise<void>((resolve) => this.#wakes.wake(key, resolve))));
+      this.#context.counters.agendaWakeUps += orphans.length;
+      cursor = page.cursor;
+    } while (cursor !== undefined && !this.#stopped);
   }
 
   async stop(): Promise<void> {
@@ -82,11 +102,17 @@ export class Agenda {
         for (const turn of batch.turns) {
           for (const [index, record] of turn.records.entries()) {
             if (record.type !== WAKE) continue;
-            this.#note(turn.stream, { at: (record.data as JournalData['Wake']).at, revision: turn.firstRevision + index });
+            const { at, incarnation } = record.data as JournalData['Wake'];
+            this.#note(turn.stream, { at, revision: turn.firstRevision + index, ...(incarnation === undefined ? {} : { incarnation }) });
           }
         }
         this.#seen = batch.checkpoint;
         if (this.#pending.size >= MAX_PENDING) await this.#flush();
+        if (batch.caughtUp && !this.#hasAdopted) {
+          this.#hasAdopted = true;
+          await this.#flush();
+          await this.#wakeOrphans();
+        }
       }
     } catch (error) {
       this.#context.fail(error);
@@ -112,8 +138,9 @@ export class Agenda {
   }
 
   /** The owner's word on when an entity is next due (undefined: it owes nothing), as of a revision (D1). */
-  correct(stream: StreamName, at: number | undefined, revision: Revision): void {
-    this.#note(stream, at === undefined ? { at, revision } : { at, revision });
+  correct(stream: StreamName, at: number | undefined, revision: Revision, owesAttempts = false): void {
+    const { incarnation } = this.#context.entropy;
+    this.#note(stream, at === undefined ? { at, revision } : { at, revision, ...(owesAttempts ? { incarnation } : {}) });
   }
 
   /** Writes what changed and wakes what is due, page by page; what is beyond the bound comes in the next round. */
@@ -178,7 +205,11 @@ export class Agenda {
     const streams = changes.map(([stream]) => stream);
     const known = await this.#rows.getMany(TABLE, streams);
     return changes
-      .filter(([, row], index) => ((known[index] as AgendaRow | undefined)?.revision ?? -1) <= row.revision)
+      .filter(([, row], index) => {
+        const stored = known[index] as AgendaRow | undefined;
+        // Most wake-ups are over before they would be written: there is nothing to remove.
+        return stored === undefined ? row.at !== undefined : stored.revision <= row.revision;
+      })
       .map(([key, row]) => ({ key, row: row.at === undefined ? undefined : row }));
   }
 }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import childProcess from 'node:child_process';
 import crypto from 'node:crypto';
 import dns from 'node:dns';
@@ -8,21 +9,60 @@ import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
 import { PerdureError } from '../core/errors.ts';
 import { type Random, randomFrom, uuidFrom } from '../core/random.ts';
+import type { RunScope } from '../core/run/scope.ts';
 import type { Guard } from './context.ts';
 
 /**
  * The determinism guard: while user code of a turn runs, what is not deterministic is answered from the turn or refused.
  *
  * Invariants:
- * N1. It acts only inside `run`, which is synchronous: code that runs between turns (HTTP, the store, timers of the process) never meets it.
+ * N1. It acts only inside `run`, which is synchronous, and in what `scoped` was handed, however long that waits: code that runs between turns, or in
+ *     the same drain (HTTP, the store, timers of the process), never meets it.
  * N2. Clock and randomness answer from the turn; what waits or does I/O throws `determinism`, naming the call and what to use instead.
  * N3. The last `uninstall` puts everything back.
  *
  * It catches accidents; it is no sandbox.
  */
 
+/** What answers clock and randomness. */
+interface Answering {
+  readonly nowMs: number;
+  readonly seed: string;
+  random: Random | undefined;
+}
 /** The turn whose user code runs now. A variable is enough: plain handlers, reducers and queries never await. */
-let active: { readonly nowMs: number; readonly seed: string; random: Random | undefined } | undefined;
+let active: Answering | undefined;
+
+/** The run that code stands in, after whichever await. Enabled by the first durable handler: it makes every promise of the process a little dearer. */
+const runs = new AsyncLocalStorage<ScopedRun>();
+let isScoping = false;
+/** A run's scope as the guard sees it; each segment has a seed of its own. */
+class ScopedRun implements Answering {
+  readonly scope: RunScope;
+  #random: Random | undefined;
+  #randomSeed = '';
+  constructor(scope: RunScope) {
+    this.scope = scope;
+  }
+  get nowMs(): number {
+    return this.scope.nowMs;
+  }
+  get seed(): string {
+    return this.scope.seed;
+  }
+  get random(): Random | undefined {
+    return this.#randomSeed === this.seed ? this.#random : undefined;
+  }
+  set random(random: Random | undefined) {
+    this.#random = random;
+    this.#randomSeed = this.seed;
+  }
+}
+
+/** What answers for the code that runs now, undefined outside of user code. */
+function answering(): Answering | undefined {
+  return active ?? (isScoping ? runs.getStore() : undefined);
+}
 
 /** Runs `work` as user code of a turn. */
 export const guard: Guard = {
@@ -35,9 +75,33 @@ export const guard: Guard = {
       active = outer;
     }
   },
+  scoped: (scope, work) => {
+    isScoping = true;
+    const outer = active;
+    // Its first stretch runs inside the turn's own `run`: a replay has another time than the turn that needs it.
+    const scoped = new ScopedRun(scope);
+    active = scoped;
+    try {
+      return runs.run(scoped, work);
+    } finally {
+      active = outer;
+    }
+  },
 };
 
-function turnRandom(turn: NonNullable<typeof active>): Random {
+/** A promise of a durable handler was rejected and nobody took it: its run is told. What is not a run's goes the way Node has for it. */
+function onUnhandled(reason: unknown): void {
+  const scoped = runs.getStore();
+  if (scoped !== undefined) scoped.scope.unhandled(reason);
+  else if (process.listenerCount('unhandledRejection') === 1) throw reason;
+}
+
+function datedNow(args: readonly unknown[]): readonly unknown[] {
+  const turn = answering();
+  return turn === undefined ? args : [turn.nowMs];
+}
+
+function turnRandom(turn: Answering): Random {
   turn.random ??= randomFrom(`${turn.seed}/guard`);
   return turn.random;
 }
@@ -58,6 +122,7 @@ export function installGuard(): () => void {
   if (installations === 1) {
     answerFromTurn();
     refuse();
+    process.on('unhandledRejection', onUnhandled);
     syncBuiltinESMExports();
   }
   let done = false;
@@ -72,6 +137,7 @@ export function installGuard(): () => void {
 function uninstall(): void {
   for (const { on, name, original } of posts.reverse()) Reflect.set(on, name, original);
   posts = [];
+  process.off('unhandledRejection', onUnhandled);
   syncBuiltinESMExports();
 }
 
@@ -87,23 +153,28 @@ function answerFromTurn(): void {
   const realUuid = crypto.randomUUID;
   const GuardedDate: DateConstructor = new Proxy<DateConstructor>(RealDate, {
     construct: (target, args, newTarget): object =>
-      Reflect.construct(
-        target,
-        active !== undefined && args.length === 0 ? [active.nowMs] : args,
-        newTarget === GuardedDate ? target : newTarget,
-      ),
-    apply: (target, self, args) => (active === undefined ? Reflect.apply(target, self, args) : new RealDate(active.nowMs).toString()),
+      Reflect.construct(target, args.length === 0 ? datedNow(args) : args, newTarget === GuardedDate ? target : newTarget),
+    apply: (target, self, args) => {
+      const turn = answering();
+      return turn === undefined ? Reflect.apply(target, self, args) : new RealDate(turn.nowMs).toString();
+    },
   });
-  const uuid = (...args: Parameters<typeof realUuid>) => (active === undefined ? realUuid(...args) : uuidFrom(turnRandom(active)));
+  const uuid = (...args: Parameters<typeof realUuid>) => {
+    const turn = answering();
+    return turn === undefined ? realUuid(...args) : uuidFrom(turnRandom(turn));
+  };
   post(globalThis, 'Date', GuardedDate);
   post(RealDate.prototype, 'constructor', GuardedDate);
-  post(RealDate, 'now', () => (active === undefined ? realNow() : active.nowMs));
-  post(Math, 'random', () => (active === undefined ? realRandom() : turnRandom(active).next()));
+  post(RealDate, 'now', () => answering()?.nowMs ?? realNow());
+  post(Math, 'random', () => {
+    const turn = answering();
+    return turn === undefined ? realRandom() : turnRandom(turn).next();
+  });
   post(crypto, 'randomUUID', uuid);
   post(globalThis.crypto, 'randomUUID', uuid);
 }
 
-const WAITS = 'a timer of the entity (turn.timers)';
+const WAITS = 'a timer of the entity (turn.timers), or run.sleep in a durable handler';
 const OUTSIDE = 'an activity';
 const RANDOM = 'turn.random() or turn.uuid()';
 
@@ -136,7 +207,7 @@ function refuseCall(on: object, name: string, shown: string, instead: string): v
   if (typeof original !== 'function') return;
   const call = original as Callable;
   const guarded = function (this: unknown, ...args: unknown[]): unknown {
-    if (active !== undefined) {
+    if (answering() !== undefined) {
       throw new PerdureError('determinism', `${shown} inside a handler, reducer or query is not deterministic; use ${instead}`);
     }
     return new.target === undefined

@@ -1,8 +1,9 @@
-import type { HeldMessage } from '../core/journal.ts';
+import { PerdureError } from '../core/errors.ts';
+import type { HeldMessage, JournalData } from '../core/journal.ts';
 import { journalType } from '../core/journal.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Revision, StreamName } from '../core/record.ts';
-import type { ReleaseInput } from '../core/turn/input.ts';
+import type { BeginInput, ReleaseInput } from '../core/turn/input.ts';
 import type { EventStore } from '../ports/event-store.ts';
 
 /**
@@ -28,4 +29,19 @@ export async function readHeld(
     }
   }
   return found;
+}
+
+/** Reads back the message of a queued serial run. Rejects `store-corrupt` if it is not there. */
+export async function readReceived(
+  store: EventStore,
+  stream: StreamName,
+  revision: Revision,
+): Promise<Pick<BeginInput, 'received' | 'meta'>> {
+  for await (const page of store.readStream(stream, revision)) {
+    const turn = page[0];
+    const record = turn?.records[revision - turn.firstRevision];
+    if (record?.type !== journalType('SignalReceived')) break;
+    return { received: record.data as JournalData['SignalReceived'], meta: record.meta };
+  }
+  throw new PerdureError('store-corrupt', `${stream} has no queued run at revision ${revision}`);
 }

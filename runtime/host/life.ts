@@ -5,17 +5,25 @@ import type { Image } from '../core/image.ts';
 import { LIMITS } from '../core/limits.ts';
 import { encodeSnapshot, snapshotDue } from '../core/snapshot.ts';
 import type { HostContext } from './context.ts';
-import { readHeld } from './held.ts';
+import { readHeld, readReceived } from './held.ts';
 import type { Mailbox, Queued } from './mailbox.ts';
 import { Rehydrator } from './rehydrator.ts';
 import type { Tick } from './tick.ts';
 import { TimerQueue } from './timer-queue.ts';
 
+/** Who is told of what becomes of mailboxes. */
+export interface Told {
+  /** A mailbox is ready and has nothing to do. */
+  rested(mailbox: Mailbox): void;
+  /** An entity that owes attempts has come into memory, holds from now on, or does no longer. */
+  recovers(mailbox: Mailbox): void;
+}
+
 /**
  * The life of a mailbox: the one place where phases change to `ready` and back to `passive`, and where what follows from being ready is started.
  *
  * Invariants:
- * V1. A mailbox that becomes ready gets, in this order: its readers told, its due timers queued, what it may release queued, its turn listed.
+ * V1. A mailbox that becomes ready gets, in this order: its readers told, what is due queued, what it may release or begin queued, its turn listed.
  * V2. An image is thrown away only when no append of it is under way.
  */
 export class Life {
@@ -23,13 +31,12 @@ export class Life {
   readonly #tick: Tick;
   readonly #timers: TimerQueue;
   readonly #rehydrator: Rehydrator;
-  readonly #rested: (mailbox: Mailbox) => void;
+  readonly #told: Told;
 
-  /** `rested` is told when a mailbox is ready and has nothing to do. */
-  constructor(context: HostContext, tick: Tick, rested: (mailbox: Mailbox) => void) {
+  constructor(context: HostContext, tick: Tick, told: Told) {
     this.#context = context;
     this.#tick = tick;
-    this.#rested = rested;
+    this.#told = told;
     this.#timers = new TimerQueue(context.clock, (mailbox) => this.#timerDue(mailbox));
     this.#rehydrator = new Rehydrator(context, (mailbox, image) => this.#rehydrated(mailbox, image));
   }
@@ -81,11 +88,10 @@ export class Life {
     mailbox.durableRevision = image.books.revision;
     mailbox.durablePosition = image.position;
     if (mailbox.onReady.length > 0) for (const run of mailbox.onReady.splice(0)) run();
-    this.#queueDue(mailbox, image);
-    this.#queueReleases(mailbox, image);
+    this.#queueWork(mailbox, image);
     this.#snapshot(mailbox, image);
     if (mailbox.length > 0) this.#tick.list(mailbox);
-    else this.#rested(mailbox);
+    else this.#told.rested(mailbox);
   }
 
   /** The image is not to be believed. */
@@ -103,7 +109,8 @@ export class Life {
   passivate(mailbox: Mailbox): boolean {
     const { image, phase } = mailbox;
     if (phase === 'rehydrating' || phase === 'committing' || phase === 'settling' || phase === 'waiting') return false;
-    if (mailbox.length > 0 || mailbox.readingHeld || mailbox.timerAt !== undefined || mailbox.onReady.length > 0) return false;
+    if (mailbox.length > 0 || mailbox.readingHeld || mailbox.readingQueued || mailbox.timerAt !== undefined || mailbox.onReady.length > 0)
+      return false;
     if (image !== undefined) this.#snapshot(mailbox, image);
     this.#forgetImage(mailbox);
     this.#context.counters.passivations += 1;
@@ -137,27 +144,79 @@ export class Life {
     }
     mailbox.image = image;
     mailbox.lastUsedMs = this.#context.clock.now();
+    mailbox.wasHolding = false;
     this.ready(mailbox);
+    if (image.books.owesAttempts) this.#told.recovers(mailbox);
   }
 
   #timerDue(mailbox: Mailbox): void {
     if (mailbox.phase !== 'ready' || mailbox.image === undefined) return;
-    this.#queueDue(mailbox, mailbox.image);
-    this.#queueReleases(mailbox, mailbox.image);
+    this.#queueWork(mailbox, mailbox.image);
     if (mailbox.length > 0) this.#tick.list(mailbox);
-    else this.#rested(mailbox);
+    else this.#told.rested(mailbox);
+  }
+
+  /** What an entity has to do although nothing arrives. */
+  #queueWork(mailbox: Mailbox, image: Image): void {
+    this.#queueDue(mailbox, image);
+    this.#queueReleases(mailbox, image);
+    if (!image.books.hasRuns) return;
+    this.#queueBegin(mailbox, image);
+    const { canAdvance, holding, owesAttempts } = image.books;
+    if (canAdvance && !mailbox.advanceQueued && image.foldError === undefined) {
+      mailbox.advanceQueued = true;
+      const done = () => {
+        mailbox.advanceQueued = false;
+      };
+      mailbox.push({ kind: 'advance', done });
+    }
+    // What was planned while it held starts now; what was planned before it did waits.
+    if (mailbox.wasHolding !== holding) {
+      mailbox.wasHolding = holding;
+      if (owesAttempts) this.#told.recovers(mailbox);
+    }
   }
 
   #queueDue(mailbox: Mailbox, image: Image): void {
-    const earliest = image.books.timers.earliest();
-    if (earliest === undefined || mailbox.firingsQueued > 0) return;
+    if (mailbox.firingsQueued > 0) return;
+    const { books, foldError } = image;
+    const { timers } = books;
+    const waits = books.hasRuns && !books.holding && foldError === undefined ? books.runs.waits : undefined;
+    const [timer, wait] = [timers.earliest()?.dueAt, waits?.earliest()?.dueAt];
+    if (timer === undefined && wait === undefined) return;
     const now = this.#context.clock.now();
-    for (const { timer, key, arming } of image.books.timers.due(now, LIMITS.maxFiringsPerTurn)) {
+    const { counters } = this.#context;
+    for (const { timer, key, arming } of timers.due(now, LIMITS.maxFiringsPerTurn)) {
       mailbox.firingsQueued += 1;
-      this.#context.counters.timersFired += 1;
+      counters.timersFired += 1;
       mailbox.push({ kind: 'timer', timer, key, arming, done: ignore });
     }
-    if (mailbox.firingsQueued === 0) this.#timers.watch(mailbox, earliest.dueAt);
+    for (const { timer: run, key } of waits?.due(now, LIMITS.maxFiringsPerTurn) ?? []) {
+      mailbox.firingsQueued += 1;
+      mailbox.push({ kind: 'wait', run, call: Number(key), done: ignore });
+    }
+    if (mailbox.firingsQueued === 0)
+      this.#timers.watch(mailbox, Math.min(timer ?? Number.POSITIVE_INFINITY, wait ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** The next serial run, if none is open: its message is in the stream, not in memory. */
+  #queueBegin(mailbox: Mailbox, { books, foldError }: Image): void {
+    const [next] = books.runs.queued;
+    if (next === undefined || books.runs.serial !== undefined || books.holding || foldError !== undefined || mailbox.readingQueued) return;
+    mailbox.readingQueued = true;
+    const finish = () => {
+      mailbox.readingQueued = false;
+    };
+    readReceived(this.#context.store, mailbox.stream, next.revision).then(
+      (found) => this.#enqueueFirst(mailbox, [{ kind: 'begin', revision: next.revision, ...found, done: finish }]),
+      (error: unknown) => {
+        this.#context.log.error('queued-unreadable', { stream: mailbox.stream, error });
+        this.#context.clock.after(1_000, () => {
+          finish();
+          this.whenReady(mailbox, true, () => this.#timerDue(mailbox));
+        });
+      },
+    );
   }
 
   /** Held messages of an entity that is neither parked nor paused any more are released, in order (core K1). */

@@ -3,12 +3,12 @@ import type { EntityDefinition } from '../core/definition/erased.ts';
 import type { Image } from '../core/image.ts';
 import type { Commit, NewRecord, Position, Revision, StreamName } from '../core/record.ts';
 import { streamOf } from '../core/record.ts';
-import type { OperatorInput, QueryInput, ReleaseInput, TimerInput } from '../core/turn/input.ts';
+import type { Input, SignalInput } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/run-turn.ts';
 import type { Delivery } from '../ports/signal-bus.ts';
 
 /** A message of the host's own making, and whom to tell. */
-export type Asked = (TimerInput | QueryInput | ReleaseInput | OperatorInput) & { readonly done: (answer: Answer) => void };
+export type Asked = Exclude<Input, SignalInput> & { readonly done: (answer: Answer) => void };
 /** What waits in a mailbox. */
 export type Queued = Delivery | Asked;
 
@@ -82,6 +82,13 @@ export class Mailbox {
   /** Firings in the queue, and whether a read of held messages is under way: neither is done twice. */
   firingsQueued = 0;
   readingHeld = false;
+  /** Likewise for a read of the next queued run, and a turn in which runs go on by themselves. */
+  readingQueued = false;
+  advanceQueued = false;
+  /** The agenda has heard of a wake-up of this entity, as of this revision: it is to be told if nothing is owed any more. */
+  wakeNoted = false;
+  /** It was holding when it was last ready. */
+  wasHolding = false;
   /** The agenda woke this entity and waits to be told when it is due next. */
   agendaWaits = false;
   /** Told when the mailbox is next `ready` or given up: reads that need the image, the agenda. */

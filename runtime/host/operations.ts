@@ -3,14 +3,15 @@ import type { EntityDefinition } from '../core/definition/erased.ts';
 import { PerdureError } from '../core/errors.ts';
 import type { Image } from '../core/image.ts';
 import { streamOf } from '../core/record.ts';
+import type { OperatorInput } from '../core/turn/input.ts';
 import type { HostContext } from './context.ts';
 import type { Forgetting } from './forgetting.ts';
 import { readHeld } from './held.ts';
 import type { Life } from './life.ts';
-import type { Mailbox } from './mailbox.ts';
 import type { Mailboxes } from './mailboxes.ts';
-import { known, viewOf } from './reads.ts';
+import { known } from './reads.ts';
 import type { AdminRequest, EntityView } from './surface.ts';
+import { viewOf } from './view.ts';
 
 /** How long a verb that releases waits for what follows the first held message, milliseconds, and its pauses meanwhile. */
 const DRAIN_WAIT_MS = 5_000;
@@ -43,9 +44,9 @@ export class Operations {
     if (definition === undefined) throw new PerdureError('unknown-entity-type', `no entity of type '${request.type}' is registered`);
     const { verb } = request;
     const answer =
-      verb === 'pause' || verb === 'resume' || verb === 'forget'
-        ? await this.#operate(this.#mailboxes.get(definition, request.id), request, verb)
-        : await this.#release(definition, request, verb);
+      verb === 'retry' || verb === 'skip' || verb === 'edit'
+        ? await this.#release(definition, request, verb)
+        : await this.#operate(definition, request, verb);
     const { by, why, type, id } = request;
     this.#context.log.info('operator', { verb, type, id, by, why, answer: answer.kind });
     if (answer.kind === 'failed') throw new PerdureError(answer.code, answer.message, answer.details);
@@ -56,14 +57,18 @@ export class Operations {
     return view;
   }
 
-  #operate(mailbox: Mailbox, { by, why }: AdminRequest, verb: 'pause' | 'resume' | 'forget'): Promise<Answer> {
-    return new Promise((done) => this.#life.enqueue(mailbox, { kind: 'operator', verb, by, why, done }));
+  #operate(definition: EntityDefinition, { id, by, why, run }: AdminRequest, verb: OperatorInput['verb']): Promise<Answer> {
+    const mailbox = this.#mailboxes.get(definition, id);
+    const which = run === undefined ? {} : { run };
+    return new Promise((done) => this.#life.enqueue(mailbox, { kind: 'operator', verb, by, why, ...which, done }));
   }
 
   /** `retry`, `skip` and `edit` concern the first held message; what is behind it follows by itself. */
   async #release(definition: EntityDefinition, request: AdminRequest, verb: 'retry' | 'skip' | 'edit'): Promise<Answer> {
     const { by, why, payload, type, id } = request;
     const { books } = known(definition.type, id, await this.#image(definition, id));
+    // An entity that is not parked may have runs that stalled alone.
+    if (books.parked === undefined && verb === 'retry') return this.#operate(definition, request, 'resumeRuns');
     if (books.parked === undefined) throw new PerdureError('not-parked', `${type}/${id} is not parked`);
     const [held] = await readHeld(this.#context.store, streamOf(type, id), books.heldFrom, 1);
     if (held === undefined) throw new PerdureError('not-parked', `${type}/${id} holds nothing`);

@@ -1,5 +1,5 @@
 import type { Answer } from '../core/answer.ts';
-import { type JournalData, journalType } from '../core/journal.ts';
+import { type JournalData, journalType, REPLY, type ReplyAddress, type ReplyPayload } from '../core/journal.ts';
 import { LIMITS } from '../core/limits.ts';
 import { homePartition } from '../core/partition.ts';
 import { addressOf, type Position, type StoredTurn } from '../core/record.ts';
@@ -12,6 +12,12 @@ const SAVE_MS = 1_000;
 const WATERMARK = 'outbox';
 const SENT = journalType('SignalSent');
 
+/** A send on its way. */
+interface Place {
+  readonly turn: Position;
+  done: boolean;
+}
+
 /**
  * The outbox: carries out the sends that turns recorded, by following the log.
  *
@@ -19,6 +25,7 @@ const SENT = journalType('SignalSent');
  * S1. Sends of one sender partition reach every receiver in log order, each with its place as mark: the receiver drops what it has handled.
  * S2. The watermark only moves forward, and only over sends whose receiver has made them durable (or that are dead letters). After a crash the log is
  *     read again from there.
+ * S4. Every call is answered: by its receiver, or, if it cannot be delivered, from here.
  * S3. At most `maxOutboxInFlight` sends are on their way; the rest waits in the log, not in memory.
  */
 export class Outbox {
@@ -26,7 +33,7 @@ export class Outbox {
   readonly #deliver: (delivery: Delivery) => void;
   readonly #deadLetters: DeadLetters;
   /** Sends on their way, in log order: the position of the turn that holds each, because a subscription cannot start inside one; and whether it is done. */
-  #inFlight: { readonly turn: Position; done: boolean }[] = [];
+  #inFlight: Place[] = [];
   #scanned: Position = 0;
   #saved: Position = 0;
   #resume: (() => void) | undefined;
@@ -111,16 +118,19 @@ export class Outbox {
       const place = { turn: turn.position, done: false };
       this.#inFlight.push(place);
       this.#context.counters.sends += 1;
-      const { correlation, baggage, traceparent } = record.meta;
+      const { correlation, baggage, traceparent, run } = record.meta;
+      const { type, id, name, payload, call, chain } = record.data as JournalData['SignalSent'];
+      const reply = call === undefined || run === undefined ? undefined : { ...sender, run, call };
       this.#deliver({
         kind: 'signal',
-        ...(record.data as JournalData['SignalSent']),
+        ...{ type, id, name, payload },
+        ...(reply === undefined ? {} : { origin: { reply, ...(chain === undefined ? {} : { chain }) } }),
         wants: 'durability',
         signalId: `${turn.turnId}.${index}`,
         idChosen: false,
         mark: { source, position, index: 0 },
         context: {
-          causation: record.meta.signal ?? turn.turnId,
+          causation: record.meta.signal ?? run ?? turn.turnId,
           ...(correlation === undefined ? {} : { correlation }),
           ...(baggage === undefined ? {} : { baggage }),
           ...(traceparent === undefined ? {} : { traceparent }),
@@ -132,9 +142,41 @@ export class Outbox {
     }
   }
 
-  #answered(place: { done: boolean }, answer: Answer, delivery: Delivery): void {
-    // A forgotten entity's messages are dropped; a rejection is the receiver's decision and an end like any other.
-    if (answer.kind !== 'failed' || answer.code === 'forgotten') {
+  #answered(place: Place, answer: Answer, delivery: Delivery): void {
+    if (answer.kind !== 'failed') {
+      // A rejection is the receiver's decision and an end like any other.
+      this.#finished(place);
+      return;
+    }
+    if (delivery.origin?.reply !== undefined) this.#replyFailed(delivery, delivery.origin.reply, place, answer);
+    else this.#undelivered(place, answer, delivery);
+  }
+
+  /** A call that found nobody to answer it: its caller is told from here, before the call counts as done (S4). */
+  #replyFailed(call: Delivery, reply: ReplyAddress, place: Place, answer: Extract<Answer, { kind: 'failed' }>): void {
+    const { code, message } = answer;
+    const told = answer.code === 'forgotten' ? 'forgotten' : 'call-failed';
+    const payload: ReplyPayload = {
+      run: reply.run,
+      call: reply.call,
+      outcome: { kind: 'failed', code: told, message: `${code}: ${message}` },
+    };
+    this.#deliver({
+      kind: 'signal',
+      ...{ type: reply.type, id: reply.id, name: REPLY, payload },
+      ...{ wants: 'durability', signalId: `${call.signalId}/reply`, idChosen: false, bytes: 0, state: 'waiting', context: undefined },
+      // The place of the call itself, in a source of its own: told again after a crash, it is dropped.
+      mark: call.mark === undefined ? undefined : { ...call.mark, source: `${call.mark.source}/failed` },
+      done: (told) => {
+        if (told.kind === 'failed' && told.code !== 'forgotten') this.#undelivered(place, told, call);
+        else this.#undelivered(place, answer, call);
+      },
+    });
+  }
+
+  #undelivered(place: Place, answer: Extract<Answer, { kind: 'failed' }>, delivery: Delivery): void {
+    // A forgotten entity's messages are dropped.
+    if (answer.code === 'forgotten') {
       this.#finished(place);
       return;
     }
@@ -146,7 +188,7 @@ export class Outbox {
     );
   }
 
-  #finished(place: { done: boolean }): void {
+  #finished(place: Place): void {
     place.done = true;
     let count = 0;
     while (this.#inFlight[count]?.done === true) count += 1;

@@ -3,12 +3,15 @@ import { PerdureError } from '../core/errors.ts';
 import type { Image } from '../core/image.ts';
 import { evaluateQuery } from '../core/query.ts';
 import { type Revision, streamOf } from '../core/record.ts';
+import { readCallbackToken } from '../core/run/callback-token.ts';
 import type { HostContext } from './context.ts';
 import type { Life } from './life.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Mailboxes } from './mailboxes.ts';
 import type { Replies } from './replies.ts';
-import type { EntityView, HistoryPage, QueryRequest, RunView } from './surface.ts';
+import type { CallbackRequest, CallbackView, EntityView, HistoryPage, QueryRequest, RunView } from './surface.ts';
+import { viewOf } from './view.ts';
+import type { Waiters } from './waiters.ts';
 
 /**
  * Reads of entities: queries, views, history, outcomes.
@@ -22,8 +25,10 @@ export class Reads {
   readonly #mailboxes: Mailboxes;
   readonly #life: Life;
   readonly #replies: Replies;
+  readonly #waiters: Waiters;
 
-  constructor(context: HostContext, mailboxes: Mailboxes, life: Life, replies: Replies) {
+  constructor(context: HostContext, mailboxes: Mailboxes, life: Life, replies: Replies, waiters: Waiters) {
+    this.#waiters = waiters;
     this.#context = context;
     this.#mailboxes = mailboxes;
     this.#life = life;
@@ -79,19 +84,72 @@ export class Reads {
     return { events, next: more && last !== undefined ? last.revision + 1 : undefined };
   }
 
-  async run(type: string, id: string, signalId: string): Promise<RunView> {
+  async run(type: string, id: string, signalId: string, { waitMs }: { readonly waitMs: number }): Promise<RunView> {
     const mailbox = this.#known(type, id);
-    const image = await this.#image(mailbox);
-    const revision = image.books.window.find(signalId);
+    const open = openRun(await this.#image(mailbox), signalId);
+    if (open === undefined) return await this.#heldOrEnded(type, id, signalId, waitMs);
+    if (waitMs <= 0 || open.status === 'stalled') return open;
+    const ended = await this.#ended(mailbox, signalId, waitMs);
+    return ended ? await this.run(type, id, signalId, { waitMs: 0 }) : open;
+  }
+
+  /** Completes or fails a callback: a message in the mailbox of its entity. */
+  async callback({ token, outcome }: CallbackRequest): Promise<CallbackView> {
+    const read = readCallbackToken(token);
+    if (read === undefined) throw new PerdureError('malformed-request', 'this is not the token of a callback');
+    const { type, id, run, call } = read.address;
+    const mailbox = this.#known(type, id);
+    const answer = await new Promise<Answer>((done) =>
+      this.#life.enqueue(mailbox, { kind: 'callback', run, call, secret: read.secret, outcome, done }),
+    );
+    if (answer.kind === 'failed') throw new PerdureError(answer.code, answer.message, answer.details);
+    return { type, id, run, position: answer.position };
+  }
+
+  /** Waits until a run ends or stalls. False if it did not within `waitMs`. */
+  #ended(mailbox: Mailbox, run: string, waitMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.#context.clock.after(waitMs, () => {
+        giveUp();
+        resolve(false);
+      });
+      const giveUp = this.#waiters.add(mailbox.stream, run, () => {
+        cancel();
+        resolve(true);
+      });
+    });
+  }
+
+  /** Nobody is told when what is held is handled: it is asked for, again and again. */
+  async #heldOrEnded(type: string, id: string, signalId: string, waitMs: number): Promise<RunView> {
+    const { clock } = this.#context;
+    const until = clock.now() + waitMs;
+    for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
+      const view = await this.#endedRun(type, id, signalId);
+      const leftMs = until - clock.now();
+      if (view.status !== 'held' || leftMs <= 0) return view;
+      await new Promise<void>((resolve) => void clock.after(Math.min(pauseMs, leftMs), resolve));
+      const open = openRun(await this.#image(this.#known(type, id)), signalId);
+      if (open !== undefined) return await this.run(type, id, signalId, { waitMs: until - clock.now() });
+    }
+  }
+
+  async #endedRun(type: string, id: string, signalId: string): Promise<RunView> {
+    const mailbox = this.#known(type, id);
+    const { books } = await this.#image(mailbox);
+    const once = [...books.once.values()].find((accepted) => accepted.signalId === signalId);
+    const revision = books.window.find(signalId) ?? once?.revision;
     if (revision === undefined) throw new PerdureError('unknown-run', `${type}/${id} knows no signal '${signalId}' (any more)`);
     const name = await this.#nameAt(mailbox, revision);
     const answer = await this.#replies.outcomeAt(mailbox, revision);
     if (answer.kind === 'done') return { signalId, name, status: 'completed', result: answer.result };
-    if (answer.kind === 'failed' && answer.code === 'parked') return { signalId, name, status: 'held' };
-    if (answer.kind === 'failed' && answer.code === 'defect') {
-      return { signalId, name, status: 'failed', problem: { code: answer.code, message: answer.message } };
-    }
-    throw new PerdureError('outcome-expired');
+    const { code, message, details } = answer;
+    const problem = { code, message, ...(details === undefined || details === null ? {} : { details }) };
+    if (answer.kind === 'rejected') return { signalId, name, status: 'rejected', problem };
+    if (code === 'parked') return { signalId, name, status: 'held' };
+    if (code === 'cancelled' || code === 'terminated') return { signalId, name, status: code, problem };
+    if (code === 'outcome-expired') throw new PerdureError('outcome-expired');
+    return { signalId, name, status: 'failed', problem };
   }
 
   async #nameAt(mailbox: Mailbox, revision: Revision): Promise<string> {
@@ -143,24 +201,10 @@ function notFound(type: string, id: string): PerdureError {
   return new PerdureError('not-found', `${type}/${id} has no stream`);
 }
 
-/** What is shown of an image. */
-export function viewOf(image: Image): EntityView {
-  const { books, definition, foldError } = image;
-  const { paused } = books;
-  const parked =
-    books.parked ?? (foldError === undefined ? undefined : { reason: 'fold', signal: null, message: foldError, sinceMs: books.lastTimeMs });
-  return {
-    type: definition.type,
-    id: image.id,
-    state: foldError === undefined ? image.state : null,
-    revision: books.revision,
-    position: image.position,
-    runs: [],
-    owes: books.timers.all().map(({ timer, key, dueAt }) => ({ kind: 'timer', name: timer, key, dueAt })),
-    parked:
-      parked === undefined
-        ? null
-        : { reason: parked.reason, signal: parked.signal, message: parked.message, since: parked.sinceMs, held: books.heldCount },
-    paused: paused === undefined ? null : { by: paused.by, why: paused.why, since: paused.sinceMs },
-  };
+/** An open or queued run as it is shown; undefined if none has this id. */
+function openRun(image: Image, signalId: string): RunView | undefined {
+  const open = image.books.hasRuns ? viewOf(image).runs.find((run) => run.signalId === signalId) : undefined;
+  if (open === undefined) return undefined;
+  const { name, status, problem } = open;
+  return { signalId, name, status, ...(problem === undefined ? {} : { problem }) };
 }

@@ -55,7 +55,7 @@ export class Reception {
 
   /** The caller waits no longer. True: it had not been taken and never will be. False: it was taken and goes on, told to nobody. */
   withdraw(delivery: Delivery): boolean {
-    if (delivery.state === 'taken') this.#replies.abandon(delivery);
+    if (delivery.state === 'taken' || delivery.state === 'joined') this.#replies.abandon(delivery);
     if (delivery.state !== 'waiting') return false;
     delivery.state = 'withdrawn';
     this.#backlog.remove(delivery);

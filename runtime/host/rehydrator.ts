@@ -1,6 +1,7 @@
 import { invariant } from '../core/errors.ts';
 import { emptyImage, foldTurn, type Image } from '../core/image.ts';
 import type { StoredTurn } from '../core/record.ts';
+import { Warming } from '../core/run/warm.ts';
 import { decodeSnapshot } from '../core/snapshot.ts';
 import type { HostContext } from './context.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -66,7 +67,7 @@ export class Rehydrator {
     const snapshot = bytes === undefined ? undefined : decodeSnapshot(mailbox.definition, mailbox.id, bytes, freeze);
     if (snapshot !== undefined) {
       mailbox.snapshotBytes = bytes?.byteLength ?? 0;
-      const image = await this.#fold(mailbox, snapshot);
+      const image = (await this.#warm(mailbox, snapshot)) ? await this.#fold(mailbox, snapshot) : undefined;
       if (image !== undefined) {
         this.#context.counters.snapshotsUsed += 1;
         return image;
@@ -74,6 +75,22 @@ export class Rehydrator {
       this.#context.log.warn('snapshot-void', { stream: mailbox.stream });
     }
     return (await this.#fold(mailbox, emptyImage(mailbox.definition, mailbox.id))) ?? emptyImage(mailbox.definition, mailbox.id);
+  }
+
+  /** Reads the inputs of runs that the snapshot holds without them. False if the stream does not have them. */
+  async #warm(mailbox: Mailbox, image: Image): Promise<boolean> {
+    const { store, freeze, guard } = this.#context;
+    if (!image.books.hasRuns) return true;
+    for (const run of image.books.runs.open.values()) {
+      if (run.cold === undefined) continue;
+      const warming = new Warming(mailbox.definition, mailbox.id, run);
+      for await (const page of store.readStream(mailbox.stream, run.startRevision)) {
+        for (const turn of page) guard.run(turn.time, turn.turnId, () => warming.fold(turn, image.books.revision, freeze));
+        if ((page.at(-1)?.firstRevision ?? 0) > image.books.revision) break;
+      }
+      if (!warming.finish()) return false;
+    }
+    return true;
   }
 
   /** Folds the stream from where the image stands; undefined if the stream does not have the record that the image ends with (Y2). */

@@ -1,12 +1,15 @@
 import { type Answer, failed } from '../core/answer.ts';
-import type { JournalData } from '../core/journal.ts';
+import { ERRORS, type ErrorCode } from '../core/errors.ts';
+import type { JournalData, Outcome } from '../core/journal.ts';
 import { journalType } from '../core/journal.ts';
-import type { Revision } from '../core/record.ts';
-import type { Decision } from '../core/turn/input.ts';
+import type { NewRecord, Position, Revision } from '../core/record.ts';
+import { canonical } from '../core/run/commands.ts';
+import type { CallbackInput, Decision } from '../core/turn/input.ts';
 import type { Delivery } from '../ports/signal-bus.ts';
 import type { Backlog } from './backlog.ts';
 import type { HostContext } from './context.ts';
 import type { Flight, Mailbox, Queued } from './mailbox.ts';
+import type { Waiters } from './waiters.ts';
 
 /**
  * Answers: what a turn decided, with its place in the log, told to whoever asked. Only after the turn is durable.
@@ -19,16 +22,20 @@ import type { Flight, Mailbox, Queued } from './mailbox.ts';
 export class Replies {
   readonly #context: HostContext;
   readonly #backlog: Backlog;
+  readonly #waiters: Waiters;
+  readonly #joined = new WeakMap<Delivery, () => void>();
   readonly #abandoned = new WeakSet<Delivery>();
 
-  constructor(context: HostContext, backlog: Backlog) {
+  constructor(context: HostContext, backlog: Backlog, waiters: Waiters) {
     this.#context = context;
     this.#backlog = backlog;
+    this.#waiters = waiters;
   }
 
   /** Nobody waits for the answer of a message that was taken: it goes on without. */
   abandon(delivery: Delivery): void {
     this.#abandoned.add(delivery);
+    this.#joined.get(delivery)?.();
   }
 
   /** Answers one message. */
@@ -38,8 +45,8 @@ export class Replies {
       return;
     }
     if (item.state === 'answered' || item.state === 'withdrawn') return;
+    if (item.state !== 'joined') this.#backlog.remove(item);
     item.state = 'answered';
-    this.#backlog.remove(item);
     if (!this.#abandoned.has(item)) item.done(answer, item);
   }
 
@@ -53,12 +60,24 @@ export class Replies {
       const upTo = result.recordsUpTo[i] ?? before;
       if (item === undefined || decision === undefined) continue;
       this.#count(decision);
-      if (decision.kind === 'known') void this.#answerKnown(mailbox, item, decision.revision);
+      if (decision.kind === 'joined') this.#join(mailbox, item, decision.run);
+      else if (decision.kind === 'known') void this.#answerKnown(mailbox, item, decision.revision);
       else if (decision.kind === 'failed' || position === undefined || upTo === 0) this.answer(item, decision);
       else if (decision.kind === 'rejected') this.answer(item, { ...decision, position: position + upTo - 1 });
       else this.answer(item, { ...decision, revision: flight.expectedRevision + upTo, position: position + upTo - 1 });
       before = upTo;
     }
+  }
+
+  /** Its run is open: the answer comes when that ends (W1 of waiters.ts). */
+  #join(mailbox: Mailbox, item: Queued, run: string): void {
+    if (item.kind !== 'signal' || this.#abandoned.has(item)) return;
+    item.state = 'joined';
+    this.#backlog.remove(item);
+    this.#joined.set(
+      item,
+      this.#waiters.add(mailbox.stream, run, (answer) => this.answer(item, answer)),
+    );
   }
 
   #count(decision: Decision): void {
@@ -72,7 +91,8 @@ export class Replies {
   async #answerKnown(mailbox: Mailbox, item: Queued, revision: Revision): Promise<void> {
     try {
       const wantsOutcome = item.kind !== 'signal' || item.wants === 'outcome';
-      this.answer(item, await this.outcomeAt(mailbox, revision, wantsOutcome));
+      const answer = await this.outcomeAt(mailbox, revision, wantsOutcome);
+      this.answer(item, item.kind === 'callback' && answer.kind !== 'failed' ? completedBefore(item, answer) : answer);
     } catch (error) {
       this.#context.log.error('outcome-unreadable', { stream: mailbox.stream, revision, error });
       this.answer(item, failed('outcome-unknown', `the outcome at revision ${revision} could not be read`));
@@ -94,10 +114,48 @@ export class Replies {
         const { by, why } = record.data as JournalData['HeldSkipped'];
         return failed('defect', `the message was skipped by ${by}${why === '' ? '' : `: ${why}`}`);
       }
+      const outcome = outcomeOf(record);
+      if (outcome !== undefined) return answerOf(outcome, revision, position);
+      if (record.type === journalType('RunStarted') || record.type === journalType('SignalReceived'))
+        return failed('update-timeout', 'the run is open');
       const answered =
         record.type === journalType('UpdateAnswered') ? (record.data as JournalData['UpdateAnswered']).result : record.meta.res;
       return { kind: 'done', result: answered ?? null, revision, position, repeated: true };
     }
     return failed('outcome-expired', `the record at revision ${revision} is gone`);
   }
+}
+
+/** The outcome that a record holds: of a run, or of a callback. */
+function outcomeOf({ type, data }: NewRecord): Outcome | undefined {
+  const holds = type === journalType('RunCompleted') || type === journalType('Resolved');
+  return holds ? (data as JournalData['RunCompleted']).outcome : undefined;
+}
+
+/** The recorded outcome of a run as an answer. */
+function answerOf(outcome: Outcome, revision: Revision, position: Position): Answer {
+  switch (outcome.kind) {
+    case 'completed':
+      return { kind: 'done', result: outcome.value, revision, position, repeated: true };
+    case 'rejected':
+      return { ...outcome, details: outcome.details ?? null, position };
+    case 'failed':
+      return failed(Object.hasOwn(ERRORS, outcome.code) ? (outcome.code as ErrorCode) : 'call-failed', outcome.message, outcome.details);
+    case 'terminated':
+      return failed('terminated', `the run was terminated by ${outcome.by}${outcome.why === '' ? '' : `: ${outcome.why}`}`);
+    case 'cancelled':
+    case 'timedOut':
+      return failed('cancelled', 'the run was cancelled');
+  }
+}
+
+/** A callback that was completed before: the same completion again is answered as at first, another one is not. */
+function completedBefore({ outcome }: CallbackInput, recorded: Exclude<Answer, { kind: 'failed' }>): Answer {
+  const isSame =
+    recorded.kind === 'done'
+      ? 'result' in outcome && canonical(outcome.result ?? null) === canonical(recorded.result)
+      : 'error' in outcome && outcome.error.code === recorded.code && outcome.error.message === recorded.message;
+  if (!isSame) return failed('callback-completed', 'the callback was completed before, and differently');
+  if (recorded.kind === 'done') return recorded;
+  return { kind: 'done', result: null, revision: -1, position: recorded.position, repeated: true };
 }

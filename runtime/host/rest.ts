@@ -22,7 +22,16 @@ export class Rest {
 
   rested(mailbox: Mailbox): void {
     if (mailbox.agendaWaits) this.#tellAgenda(mailbox);
+    else if (mailbox.wakeNoted) this.#owesNothing(mailbox);
     this.#mailboxes.rested(mailbox);
+  }
+
+  /** A wake-up that the log told the agenda of is over before it is due: without a row nobody is woken for nothing. */
+  #owesNothing(mailbox: Mailbox): void {
+    const { image, stream } = mailbox;
+    if (image === undefined || image.books.wakeAtMs !== undefined) return;
+    mailbox.wakeNoted = false;
+    this.#agenda.correct(stream, undefined, image.books.revision);
   }
 
   #tellAgenda(mailbox: Mailbox): void {
@@ -38,7 +47,7 @@ export class Rest {
       );
     } else if (at === undefined || at > this.#context.clock.now()) {
       mailbox.agendaWaits = false;
-      this.#agenda.correct(stream, at, revision);
+      this.#agenda.correct(stream, at, revision, image.books.owesAttempts);
     }
   }
 }

@@ -2,6 +2,7 @@ import { failed } from '../core/answer.ts';
 import { ERRORS, type ErrorCode, invariant } from '../core/errors.ts';
 import type { Commit } from '../core/record.ts';
 import { nextDelayMs, type RetryPolicy } from '../core/retry.ts';
+import type { Effect } from '../core/turn/input.ts';
 import type { AppendOutcome } from '../ports/event-store.ts';
 import type { HostContext } from './context.ts';
 import { Flight, type Mailbox, type Queued } from './mailbox.ts';
@@ -12,6 +13,8 @@ import { returned } from './tick.ts';
 export interface Transitions {
   /** The image is durable: go on. */
   ready(mailbox: Mailbox): void;
+  /** What follows from a durable turn beside its answers. */
+  apply(mailbox: Mailbox, effects: readonly Effect[]): void;
   /** The image is not to be believed: throw it away, and go on with what waits after `delayMs`. */
   discard(mailbox: Mailbox, delayMs: number): void;
 }
@@ -72,7 +75,7 @@ export class Settlement {
         if (mailbox.flight !== flight) return;
         if (head === flight.expectedRevision) {
           mailbox.flight = undefined;
-          this.#replies.settle(mailbox, flight, undefined);
+          this.#settle(mailbox, flight, undefined);
           this.#transitions.ready(mailbox);
         } else {
           this.#context.counters.conflicts += 1;
@@ -93,8 +96,14 @@ export class Settlement {
     counters.records += flight.records.length;
     image.position = position + flight.records.length - 1;
     mailbox.flight = undefined;
-    this.#replies.settle(mailbox, flight, position);
+    this.#settle(mailbox, flight, position);
     this.#transitions.ready(mailbox);
+  }
+
+  #settle(mailbox: Mailbox, flight: Flight, position: number | undefined): void {
+    this.#replies.settle(mailbox, flight, position);
+    const { effects } = flight.result;
+    if (effects.length > 0) this.#transitions.apply(mailbox, effects);
   }
 
   /** The same messages again, on the truth (Z3). */
@@ -121,6 +130,7 @@ export class Settlement {
   #tell(mailbox: Mailbox, flight: Flight, code: ErrorCode, message: string): void {
     const stays = (item: Queued) =>
       item.kind === 'timer' ||
+      item.kind === 'wait' ||
       (item.kind === 'release' && item.verb === 'drain') ||
       (item.kind === 'signal' && item.mark !== undefined && code !== 'turn-too-large');
     const kept = flight.batch.filter(stays);

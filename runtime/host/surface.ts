@@ -30,9 +30,14 @@ export interface HostSurface {
   view(type: string, id: string, options: { readonly strong: boolean }): Promise<EntityView>;
   /** Decoded records from a revision on, at most `limit`. Rejects `not-found` without a stream. */
   history(type: string, id: string, from: Revision, limit: number): Promise<HistoryPage>;
-  /** Status and outcome of the run that a signal id opened. Rejects `unknown-run`. */
-  run(type: string, id: string, signalId: string): Promise<RunView>;
-  /** An operator's verb, recorded with who asked. Rejects `not-parked`, `not-paused`, `not-found`, `malformed-request` … */
+  /** Status and outcome of the run that a signal id opened; waits up to `waitMs` for it to end or stall. Rejects `unknown-run`. */
+  run(type: string, id: string, signalId: string, options: { readonly waitMs: number }): Promise<RunView>;
+  /**
+   * Completes or fails a callback. Told again the same, it answers the same. Rejects `malformed-request` for what is no token, `callback-forged`,
+   * `callback-closed`, `callback-completed`, `invalid-payload`, `unknown-entity-type`, `parked`, `forgotten`.
+   */
+  callback(request: CallbackRequest): Promise<CallbackView>;
+  /** An operator's verb, recorded with who asked. Rejects `not-parked`, `not-paused`, `not-found`, `unknown-run`, `malformed-request`, `forgotten` … */
   admin(request: AdminRequest): Promise<EntityView>;
 
   status(): HostStatus;
@@ -48,6 +53,45 @@ export interface QueryRequest {
   readonly strong: boolean;
 }
 
+export interface CallbackRequest {
+  readonly token: string;
+  readonly outcome: { readonly result: unknown } | { readonly error: { readonly code: string; readonly message: string } };
+}
+/** Where a callback belongs, and that it is durable. */
+export interface CallbackView {
+  readonly type: string;
+  readonly id: string;
+  readonly run: string;
+  readonly position: Position;
+}
+
+export interface OpenRunView {
+  readonly signalId: string;
+  readonly name: string;
+  readonly status: 'queued' | 'running' | 'stalled';
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** Why it stalled. */
+  readonly problem?: { readonly code: string; readonly message: string; readonly details?: unknown };
+}
+
+/** Something an entity owes. */
+export interface OwedView {
+  readonly kind: 'timer' | 'sleep' | 'until' | 'callback' | 'activity' | 'query' | 'call';
+  /** Of a timer, an activity, or a message (`type/id name`). */
+  readonly name: string;
+  /** Key of a timer; else the number of the call in its run. */
+  readonly key: string;
+  /** When it is due, milliseconds since 1970; of an activity, its next attempt. Null if time does not bring it. */
+  readonly dueAt: number | null;
+  readonly run?: string;
+  /** Attempts that failed, and why the last one did. */
+  readonly failures?: number;
+  readonly lastFailure?: { readonly code: string; readonly message: string };
+  /** What the last heartbeat told. */
+  readonly progress?: unknown;
+}
+
 export interface EntityView {
   readonly type: string;
   readonly id: string;
@@ -56,9 +100,9 @@ export interface EntityView {
   readonly revision: Revision;
   readonly position: Position;
   /** Open runs. */
-  readonly runs: readonly { readonly signalId: string; readonly name: string; readonly status: string; readonly since: number }[];
+  readonly runs: readonly OpenRunView[];
   /** What the entity owes, soonest first. Times are milliseconds since 1970. */
-  readonly owes: readonly { readonly kind: 'timer'; readonly name: string; readonly key: string; readonly dueAt: number }[];
+  readonly owes: readonly OwedView[];
   readonly parked: {
     readonly reason: string;
     /** The signal or timer that failed first. */
@@ -88,12 +132,12 @@ export interface HistoryPage {
 export interface RunView {
   readonly signalId: string;
   readonly name: string;
-  readonly status: 'held' | 'running' | 'completed' | 'rejected' | 'failed' | 'cancelled';
+  readonly status: 'held' | 'queued' | 'running' | 'stalled' | 'completed' | 'rejected' | 'failed' | 'cancelled' | 'terminated';
   readonly result?: unknown;
   readonly problem?: { readonly code: string; readonly message: string; readonly details?: unknown };
 }
 
-export type AdminVerb = 'retry' | 'skip' | 'edit' | 'pause' | 'resume' | 'forget';
+export type AdminVerb = 'retry' | 'skip' | 'edit' | 'pause' | 'resume' | 'cancel' | 'terminate' | 'forget';
 export interface AdminRequest {
   readonly type: string;
   readonly id: string;
@@ -102,6 +146,8 @@ export interface AdminRequest {
   readonly by: string;
   /** Why: recorded. */
   readonly why: string;
+  /** `cancel`, `terminate` and `retry` of stalled runs: signal id of the run; all open ones if absent. */
+  readonly run?: string;
   /** `edit`: the payload that replaces the first held signal's. */
   readonly payload?: unknown;
 }

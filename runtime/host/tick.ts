@@ -1,8 +1,10 @@
 import { PerdureError } from '../core/errors.ts';
 import type { Image } from '../core/image.ts';
+import { journalType } from '../core/journal.ts';
 import type { Commit } from '../core/record.ts';
 import type { Input } from '../core/turn/input.ts';
-import { runTurn, turnTime } from '../core/turn/run-turn.ts';
+import { isPause, type Pause, runTurn, type TurnResult, turnTime } from '../core/turn/run-turn.ts';
+import type { TurnEnv } from '../core/turn/step.ts';
 import type { AppendOutcome } from '../ports/event-store.ts';
 import type { HostContext } from './context.ts';
 import { Flight, type Mailbox, type Queued } from './mailbox.ts';
@@ -12,6 +14,7 @@ import { Flight, type Mailbox, type Queued } from './mailbox.ts';
  *
  * Invariants:
  * I1. A mailbox's turn takes what waits at that moment (up to its limits) and is one append; what arrives meanwhile is the next turn.
+ * I3. Turns that wait for a drain share it; a turn that was begun is finished before the next tick, and its mailbox does nothing else meanwhile.
  * I2. No tick handles more than about `maxTickMessages` messages; the rest comes in the next, after I/O had its chance.
  */
 export class Tick {
@@ -64,6 +67,7 @@ export class Tick {
       this.#context.fail(error);
     }
     if (commits.length > 0) this.#context.store.append(commits, this.#settled);
+    if (this.#paused.length > 0) this.#drain();
     for (; at < listed.length; at += 1) {
       const mailbox = listed[at];
       if (mailbox !== undefined) this.#listed.push(mailbox);
@@ -82,8 +86,20 @@ export class Tick {
     const now = clock.now();
     const time = turnTime(image, now);
     const turnId = entropy.turnId();
-    const env = { nowMs: time, turnId, freeze, maxTurnBytes: limits.maxTurnBytes, onDefect: this.#onDefect };
-    const result = guard.run(time, turnId, runTurn, image, batch, env);
+    const env = { nowMs: time, turnId, freeze, maxTurnBytes: limits.maxTurnBytes, runs: this.#context.runs, onDefect: this.#onDefect };
+    mailbox.phase = 'committing';
+    mailbox.recent = true;
+    mailbox.lastUsedMs = now;
+    this.#context.counters.turns += 1;
+    const begun: BegunTurn = { mailbox, batch, env, expectedRevision, sinceMs: now };
+    const turn = guard.run(time, turnId, runTurn, image, batch, env);
+    if (isPause(turn)) this.#paused.push({ begun, turn });
+    else this.#finish(begun, turn, commits);
+    return batch.length;
+  }
+
+  /** A turn is over: its append is to be made. */
+  #finish({ mailbox, batch, env, expectedRevision, sinceMs }: BegunTurn, result: TurnResult, commits: Commit[]): void {
     if (this.#defects.length > 0) this.#tellDefects();
     const taken = result.decisions.length;
     if (taken < batch.length) {
@@ -91,16 +107,46 @@ export class Tick {
       for (const item of left) returned(mailbox, item);
       mailbox.unshift(left);
     }
-    const flight = new Flight(mailbox, expectedRevision, env, batch, result, now);
+    const flight = new Flight(mailbox, expectedRevision, env, batch, result, sinceMs);
     mailbox.flight = flight;
-    mailbox.phase = 'committing';
-    mailbox.recent = true;
     mailbox.unmeasuredBytes += result.bytes;
-    mailbox.lastUsedMs = now;
-    this.#context.counters.turns += 1;
+    // A Wake is always the last record of its turn.
+    if (result.records.at(-1)?.type === WAKE) mailbox.wakeNoted = true;
     if (result.records.length > 0) commits.push(flight);
     else this.#confirm(mailbox, flight);
-    return taken;
+  }
+
+  /** Turns that wait for the microtasks to have run (I3), and how many drains they have had without I/O having its chance. */
+  #paused: { readonly begun: BegunTurn; readonly turn: Pause }[] = [];
+  #drains = 0;
+  #draining = false;
+
+  /** One drain at a time: a second one planned for the same moment would come before the microtasks that the first one made. */
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    const { clock, drained } = this.#context;
+    this.#drains += 1;
+    if (this.#drains % MAX_DRAINS === 0) clock.soon(() => this.#goOn());
+    else drained(() => this.#goOn());
+  }
+
+  #goOn(): void {
+    this.#draining = false;
+    const paused = this.#paused;
+    this.#paused = [];
+    const commits: Commit[] = [];
+    for (const { begun, turn } of paused) {
+      try {
+        const next = this.#context.guard.run(begun.env.nowMs, begun.env.turnId, turn.resume);
+        if (isPause(next)) this.#paused.push({ begun, turn: next });
+        else this.#finish(begun, next, commits);
+      } catch (error) {
+        this.#context.fail(error);
+      }
+    }
+    if (commits.length > 0) this.#context.store.append(commits, this.#settled);
+    if (this.#paused.length > 0) this.#drain();
   }
 
   #take(mailbox: Mailbox): (Queued & Input)[] {
@@ -112,7 +158,7 @@ export class Tick {
       if (item.kind === 'signal') {
         if (item.state !== 'waiting') continue;
         item.state = 'taken';
-      } else if (item.kind === 'timer') mailbox.firingsQueued -= 1;
+      } else if (isFiring(item)) mailbox.firingsQueued -= 1;
       // A literal of one is a ninth of what an array grown by push takes, and most turns have one message.
       if (batch === NONE) batch = [item];
       else batch.push(item);
@@ -129,16 +175,34 @@ export class Tick {
   #tellDefects(): void {
     for (const { error, input, image } of this.#defects.splice(0)) {
       this.#context.counters.defects += 1;
-      const name = input.kind === 'signal' ? input.name : input.kind;
+      const name = input.kind === 'signal' ? input.name : input.kind === 'timer' ? input.timer : input.kind;
       this.#context.log.error('defect', { type: image.definition.type, id: image.id, kind: input.kind, name, error });
     }
   }
 }
 
+/** Drains in a row before I/O has its chance. */
+const MAX_DRAINS = 64;
+
+/** A turn that was begun and is not yet over. */
+interface BegunTurn {
+  readonly mailbox: Mailbox;
+  readonly batch: (Queued & Input)[];
+  readonly env: TurnEnv;
+  readonly expectedRevision: number;
+  readonly sinceMs: number;
+}
+
+const WAKE = journalType('Wake');
 const NONE: Queued[] = [];
 
 /** A message goes back to the mailbox as if it had not been taken. */
 export function returned(mailbox: Mailbox, item: Queued): void {
   if (item.kind === 'signal' && item.state === 'taken') item.state = 'waiting';
-  else if (item.kind === 'timer') mailbox.firingsQueued += 1;
+  else if (isFiring(item)) mailbox.firingsQueued += 1;
+}
+
+/** What the mailbox itself put there because it is due. */
+function isFiring({ kind }: Queued): boolean {
+  return kind === 'timer' || kind === 'wait';
 }

@@ -8,6 +8,7 @@ import type { SignalInput } from '../core/turn/input.ts';
  * D1. `done` is called exactly once, never from inside the call that hands the delivery over.
  * D2. `waiting` until a turn takes it (`taken`), `waiting` again if that turn came to nothing (conflict, refused append); `withdrawn` only from `waiting`;
  *     `answered` is the end.
+ *     `joined`: its run is open, and its answer comes when that ends; it counts no longer among what waits in mailboxes.
  * D3. A delivery with a mark is never answered with a failure that could pass: its source relies on order, so it stays in the mailbox instead.
  */
 export interface Delivery extends SignalInput {
@@ -17,7 +18,7 @@ export interface Delivery extends SignalInput {
   readonly bytes: number;
   readonly done: (answer: Answer, delivery: Delivery) => void;
   /** Kept by the host (D2). */
-  state: 'waiting' | 'taken' | 'withdrawn' | 'answered';
+  state: 'waiting' | 'taken' | 'joined' | 'withdrawn' | 'answered';
 }
 
 /**

@@ -40,6 +40,7 @@ function instantHost(answered: { count: number }): HostSurface {
     view: unused,
     history: unused,
     run: unused,
+    callback: unused,
     admin: unused,
     status: () => ({ state: 'running', reasons: [] }),
     metrics: () => ({ counters: {}, gauges: {} }),

@@ -97,7 +97,7 @@ test('replies A3: a held signal is answered again as at first; once it was skipp
   expect(run.data('tangle-a', 'Noted')).toHaveLength(1);
   expect(await again(poison, 'durability')).toMatchObject({ kind: 'done', repeated: true });
   expect(await again(poison, 'outcome')).toMatchObject({ kind: 'failed', code: 'defect', message: 'the message was skipped by ada: test' });
-  const seen = run.node.host.run('tangle', 'a', `test:${poison.number}`);
+  const seen = run.node.host.run('tangle', 'a', `test:${poison.number}`, { waitMs: 0 });
   await run.pass(100);
   expect(await seen).toMatchObject({
     status: 'failed',

@@ -20,6 +20,7 @@ const META_FIELDS = [
   'version',
   'res',
   'timers',
+  'once',
 ] as const satisfies readonly (keyof RecordMeta)[];
 
 /** Fails to compile when a field of RecordMeta is missing above. */

@@ -1,6 +1,17 @@
 import { isRejection, Rejection } from '../rejection.ts';
 import { checkCount, checkDuration, checkName, checkRejects, checkSchema, onlyKeys, refuse } from './checks.ts';
-import type { ActivityOf, ActivityOptions, ActivitySpec, AnyActivity, AnySchema, NoInput, NoOutput, Schema } from './types.ts';
+import { carried } from './erased.ts';
+import type {
+  ActivityLimits,
+  ActivityOf,
+  ActivityOptions,
+  ActivitySpec,
+  AnyActivity,
+  AnySchema,
+  NoInput,
+  NoOutput,
+  Schema,
+} from './types.ts';
 
 /** Under this key a task carries the options of its call, and an activity its erased declaration. */
 export const ACTIVITY = Symbol.for('perdure.activity');
@@ -35,7 +46,9 @@ export function activity<I extends Schema = NoInput, O extends Schema = NoOutput
 
 function makeActivity(declaration: ActivityDeclaration): AnyActivity {
   const { activity: name, rejects } = declaration;
-  return Object.assign((input?: unknown) => ({ activity: name, input: input === undefined ? {} : input, options: declaration.options }), {
+  // Under a symbol: the declaration is no part of what travels.
+  const task = (input?: unknown) => ({ activity: name, input: input === undefined ? {} : input, [ACTIVITY]: declaration });
+  return Object.assign(task, {
     activity: name,
     [ACTIVITY]: declaration,
     with: (options: ActivityOptions) => {
@@ -46,11 +59,27 @@ function makeActivity(declaration: ActivityDeclaration): AnyActivity {
     reject: (code: string, details?: unknown) => new Rejection(code, details, name),
     rejected: (error: unknown, ...codes: readonly string[]): error is Rejection =>
       isRejection(error) && error.by === name && (codes.length === 0 ? rejects : codes).includes(error.code),
-    implement: (work: unknown) => {
+    implement: (work: unknown, limits: ActivityLimits = {}) => {
       if (typeof work !== 'function') refuse(`activity ${name}: implement takes a function, not ${typeof work}`);
-      return { activity: name, work, [ACTIVITY]: declaration };
+      checkLimits(name, limits);
+      return { activity: name, work, limits, [ACTIVITY]: declaration };
     },
   }) as AnyActivity;
+}
+
+function checkLimits(name: string, limits: ActivityLimits): void {
+  const what = `limits of activity ${name}`;
+  onlyKeys(what, limits, ['concurrency', 'ratePerSecond']);
+  checkCount(`${what}: concurrency`, limits.concurrency);
+  const { ratePerSecond = 1 } = limits;
+  if (!(Number.isFinite(ratePerSecond) && ratePerSecond > 0)) refuse(`${what}: ratePerSecond must be a number above 0`);
+}
+
+/** The declaration that a task or an implementation carries. Throws `invalid-definition` for anything else. */
+export function activityOf(value: unknown): ActivityDeclaration {
+  const declaration = carried<ActivityDeclaration>(value, ACTIVITY);
+  if (declaration === undefined) refuse('not of an activity: pass what activity(…)(input) or .implement(…) returned');
+  return declaration;
 }
 
 function checkOptions(name: string, { retry, timeout, deadline, heartbeat }: ActivityOptions): void {

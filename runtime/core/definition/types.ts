@@ -222,8 +222,10 @@ export interface Turn<M extends AnyModel> {
   readonly timers: { readonly [K in T_<M>]: Timer };
   /** Sends a signal to another entity (or this one), in order, exactly once; nobody waits for it. */
   send(message: SignalMessage): void;
-  /** Cancels the open runs of a signal; each sees CancelledError once, at the await it is in. */
+  /** Cancels the open runs of a signal; each sees CancelledError once, at the first await that loses nothing. */
   cancel(signal: KeysOf<D_<M>, AnySignal>): void;
+  /** Logs a line, once: silent when the handler is executed again. */
+  log(message: string, fields?: Readonly<Record<string, unknown>>): void;
   /** Turn time in milliseconds since 1970. */
   now(): number;
   /** 0 <= x < 1, the same again on replay. */
@@ -255,7 +257,7 @@ export interface Run<M extends AnyModel> extends Turn<M> {
   map<X, O>(items: Iterable<X>, work: (item: X, index: number) => Promise<O>, options?: { readonly concurrency?: number }): Promise<O[]>;
   /** If the body throws: its open calls settle, what was registered with `compensate` is called, last first, and it throws on. */
   saga<O>(body: (saga: Saga<M>) => Promise<O>): Promise<O>;
-  /** True for runs that started after this line was deployed. */
+  /** False for runs that had passed this line before it was deployed, true for all others. */
   patched(change: string): boolean;
 }
 /** The scope of a saga: a run whose calls are settled before anything is undone. */
@@ -299,7 +301,14 @@ export interface Activity<SI, HI, HO, SO, Code extends string> {
   /** A rejection is final; any other error is tried again. */
   reject(code: Code, details?: unknown): RejectionOf<Code>;
   rejected<K extends Code = Code>(error: unknown, ...codes: readonly K[]): error is RejectionOf<K>;
-  implement(work: (input: HI, info: ActivityInfo) => HO | Promise<HO>): ActivityImplementation;
+  implement(work: (input: HI, info: ActivityInfo) => HO | Promise<HO>, limits?: ActivityLimits): ActivityImplementation;
+}
+/** How much of an activity one node does at once. */
+export interface ActivityLimits {
+  /** Attempts that run at the same time. */
+  readonly concurrency?: number;
+  /** Attempts that start in a second. */
+  readonly ratePerSecond?: number;
 }
 export interface ActivitySpec<I, O, C> extends ActivityOptions {
   readonly input?: I;
@@ -310,6 +319,7 @@ export type ActivityOf<I, O, Code extends string> = Activity<In<I>, Out<I>, In<O
 export interface ActivityImplementation {
   readonly activity: string;
   readonly work: unknown;
+  readonly limits: ActivityLimits;
 }
 
 // ── projections ──

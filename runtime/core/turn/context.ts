@@ -1,9 +1,9 @@
+import type { Bookkeeping } from '../bookkeeping.ts';
 import type { EntityDefinition, Reducer } from '../definition/erased.ts';
 import type { Address, Duration, Meta, SignalMessage } from '../definition/types.ts';
 import { dueAt } from '../duration.ts';
 import { PerdureError } from '../errors.ts';
 import { newestVersion } from '../fold.ts';
-import type { Image } from '../image.ts';
 import { journal } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import { plainSize, wellFormed } from '../plain.ts';
@@ -25,13 +25,38 @@ export interface SegmentStart {
   readonly signalId: string;
   /** Place of the message in its turn: with the turn's id it seeds the randomness. */
   readonly index: number;
+  /** Seed of the randomness of a run's segment. */
+  readonly seed?: string;
 }
 
-export class TurnContext {
+/** What a context stands on: an image, or what a segment saw when it is executed again. */
+export interface Ground {
+  readonly definition: EntityDefinition;
+  readonly id: string;
+  readonly state: unknown;
+  readonly books: Bookkeeping;
+}
+
+/** What `emit` and `timers` of a handler's context lead to. */
+export interface Asking {
+  emitEvent(type: string, reducer: Reducer, version: number, payload: unknown): void;
+  changeTimer(timer: string, key: string, due: Duration | Date | undefined): void;
+}
+
+/** A line that user code logged. */
+export interface LoggedLine {
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export class TurnContext implements Asking {
   records: NewRecord[] = NO_RECORDS;
   /** Index of the last event in `records`, -1 if none was emitted. */
   lastEvent = -1;
   bytes = 0;
+  /** Signals whose runs are to be cancelled. */
+  cancels: readonly string[] = NONE;
+  logged: readonly LoggedLine[] = NONE;
   /** The first error that the context raised itself (C3). */
   poison: unknown;
   #state: unknown;
@@ -44,11 +69,11 @@ export class TurnContext {
   #armings: number;
   /** Timers that will be armed after this segment. */
   #armed: number;
-  readonly #image: Image;
+  readonly #image: Ground;
   readonly #start: SegmentStart;
   readonly #env: TurnEnv;
 
-  constructor(image: Image, start: SegmentStart, env: TurnEnv) {
+  constructor(image: Ground, start: SegmentStart, env: TurnEnv) {
     this.#image = image;
     this.#start = start;
     this.#env = env;
@@ -112,7 +137,13 @@ export class TurnContext {
       if (this.#image.definition.declarations.get(signal)?.kind !== 'signal') {
         throw new PerdureError('unknown-signal', `${this.#image.definition.type} declares no signal '${signal}' that could be cancelled`);
       }
+      if (!this.cancels.includes(signal)) this.cancels = [...this.cancels, signal];
     });
+  }
+
+  log(message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#used();
+    if (this.logged.length < LIMITS.maxLoggedLines) this.logged = [...this.logged, { message: String(message), fields }];
   }
 
   /** Ends the handler's use of this context (C2). */
@@ -179,7 +210,7 @@ export class TurnContext {
 
   #generator(): Random {
     this.#used();
-    this.#random ??= randomFrom(`${this.#env.turnId}/${this.#start.index}`);
+    this.#random ??= randomFrom(this.#start.seed ?? `${this.#env.turnId}/${this.#start.index}`);
     return this.#random;
   }
 
@@ -198,13 +229,15 @@ export class TurnContext {
   }
 }
 
+const NONE: readonly never[] = [];
 /** Shared by all contexts that have collected nothing; never pushed to. */
 const NO_RECORDS: NewRecord[] = [];
 const NO_BAGGAGE: Readonly<Record<string, string>> = Object.freeze({});
 /** Estimated bytes of a record beside its data and type name. */
 const EVENT_OVERHEAD = 24;
 
-function checkedAddress(message: SignalMessage): Address & { name: string; payload: unknown } {
+/** Throws `malformed-request` for what is no message to an entity. */
+export function checkedAddress(message: SignalMessage): Address & { name: string; payload: unknown } {
   const { type, id, name } = message;
   const fits =
     typeof type === 'string' &&
@@ -227,12 +260,13 @@ function checkedAddress(message: SignalMessage): Address & { name: string; paylo
 
 /** The `emit` and `timers` objects of an entity type: one class each, made once, so that a context costs two small allocations. */
 interface Surface {
-  emitFor(context: TurnContext): object;
-  timersFor(context: TurnContext): object;
+  emitFor(context: Asking): object;
+  timersFor(context: Asking): object;
 }
 const surfaces = new WeakMap<EntityDefinition, Surface>();
 
-function surfaceOf(definition: EntityDefinition): Surface {
+/** The `emit` and `timers` of an entity type. */
+export function surfaceOf(definition: EntityDefinition): Surface {
   let surface = surfaces.get(definition);
   if (surface === undefined) {
     surface = makeSurface(definition);
@@ -245,8 +279,8 @@ function makeSurface(definition: EntityDefinition): Surface {
   // Under a symbol: an event or a timer may have any name.
   const OWN = Symbol('context');
   class Bound {
-    readonly [OWN]: TurnContext;
-    constructor(context: TurnContext) {
+    readonly [OWN]: Asking;
+    constructor(context: Asking) {
       this[OWN] = context;
     }
   }

@@ -4,11 +4,11 @@ import type { Image } from '../image.ts';
 import { type HeldMessage, journal } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import { plainSize, wellFormed } from '../plain.ts';
-import type { NewRecord, SourceMark } from '../record.ts';
-import { firedRecord, metaOf, metaSize, type ParkReason, parkReason, timerId } from './facts.ts';
+import type { NewRecord } from '../record.ts';
+import { failedOutcome, firedRecord, metaOf, metaSize, type ParkReason, replyRecord, timerId } from './facts.ts';
 import type { OperatorInput, ReleaseInput, SignalInput, Step, TimerInput } from './input.ts';
-import { runSegment, type SegmentOutcome } from './segment.ts';
-import { done, nothing, type TurnEnv } from './step.ts';
+import { forget, operateRuns } from './run-operations.ts';
+import { done, nothing } from './step.ts';
 
 /**
  * Parked and paused entities: what arrives is held in the stream, in order, until it is released, edited or skipped.
@@ -23,26 +23,33 @@ import { done, nothing, type TurnEnv } from './step.ts';
 export function holdSignal(image: Image, input: SignalInput, park?: ParkReason): Step {
   const { books } = image;
   if (input.wants === 'outcome' && park === undefined) return nothing(image, refused(image));
-  if (books.heldCount >= LIMITS.maxHeld) {
-    return nothing(image, failed('held-overflow', `${image.definition.type}/${image.id} holds ${books.heldCount} messages`));
-  }
+  if (books.heldCount >= LIMITS.maxHeld) return overflow(image, input);
   const payload = input.payload ?? null;
   const size = sizeOrRefusal(payload, input.name);
   if (typeof size !== 'number') return nothing(image, size);
   const meta = metaOf(input);
-  const held = journal('SignalHeld', { kind: 'signal', name: input.name, payload }, meta);
+  const held = journal('SignalHeld', { kind: 'signal', name: input.name, payload, ...input.origin }, meta);
   return holdStep(image, parkRecords(image, input.signalId, park), held, size + metaSize(meta) + 128);
+}
+
+/** K4. A call gets its reply, with its mark: it must not be taken when there is room again, its caller knows of a failure. */
+function overflow(image: Image, input: SignalInput): Step {
+  const message = `${image.definition.type}/${image.id} holds ${image.books.heldCount} messages`;
+  const answer = failed('held-overflow', message);
+  const reply = input.origin?.reply;
+  if (reply === undefined) return nothing(image, answer);
+  return { ...step(image, [replyRecord(reply, failedOutcome('held-overflow', message), metaOf(input))]), decision: done(image) };
 }
 
 /** Records that a timer fired and holds the firing; `park` also parks the entity on its account. */
 export function holdTimer(image: Image, input: TimerInput, park?: ParkReason): Step {
-  const { timer, key } = input;
-  const held = journal('SignalHeld', { kind: 'timer', timer, key });
+  const { timer, key, arming } = input;
+  const held = journal('SignalHeld', { kind: 'timer', timer, key, arming });
   return holdStep(image, [firedRecord(input), ...parkRecords(image, timerId(input), park)], held, 192);
 }
 
 /** Estimated bytes of a payload that is to be recorded, or what its sender is told if it is not plain. */
-function sizeOrRefusal(payload: unknown, name: string): number | Answer {
+export function sizeOrRefusal(payload: unknown, name: string): number | Answer {
   try {
     return plainSize(payload, `payload of ${name}`);
   } catch (error) {
@@ -72,44 +79,13 @@ function foldReason(image: Image): ParkReason | undefined {
 }
 
 /** What an update (or a query that cannot be answered) is told (K2). */
-function refused(image: Image): Answer {
+export function refused(image: Image): Answer {
   const { parked, paused } = image.books;
   const what = `${image.definition.type}/${image.id}`;
   if (parked !== undefined) return failed('parked', `${what} is parked at ${parked.name || 'its fold'}: ${parked.message}`);
   if (image.foldError !== undefined) return failed('parked', image.foldError);
   if (paused !== undefined) return failed('paused', `${what} was paused by ${paused.by}: ${paused.why}`);
   return failed('parked', `${what} is handling what it held`);
-}
-
-/** Handles the next held message as the operator (or the host, draining) says. */
-export function release(image: Image, input: ReleaseInput, env: TurnEnv, index: number): Step {
-  const { books } = image;
-  const { by, why, held, verb } = input;
-  if (books.heldCount === 0 || held.revision < books.heldFrom) return nothing(image, failed('not-parked', 'nothing is held'));
-  if (image.foldError !== undefined) return nothing(image, failed('fold-failed', image.foldError));
-  if (verb === 'skip') return step(image, [journal('HeldSkipped', { held: held.revision, by, why }, held.meta)]);
-  if (books.paused !== undefined) return nothing(image, refused(image));
-  if (verb === 'drain' && books.parked !== undefined) return nothing(image, refused(image));
-  const name = nameOf(held.message);
-  const size = verb === 'edit' ? sizeOrRefusal(input.payload, name) : 0;
-  if (typeof size !== 'number') return nothing(image, size);
-  const edited = verb === 'edit' ? [journal('HeldEdited', { held: held.revision, payload: input.payload, by, why })] : [];
-  const outcome = rerun(image, input, env, index);
-  switch (outcome.kind) {
-    case 'completed': {
-      const records = [...edited, journal('Released', { held: held.revision, by, why }), ...outcome.records];
-      return { records, state: outcome.state, bytes: outcome.bytes + size + 128, decision: done(image) };
-    }
-    case 'rejected':
-      return step(image, [...edited, journal('Released', { held: held.revision, by, why }, held.meta)], size);
-    case 'defect':
-      return { ...parkAgain(image, held, edited, parkReason(name, outcome), size), defect: outcome.error };
-    case 'invalid': {
-      const [first] = outcome.issues;
-      const message = `invalid-payload: ${first?.path}: ${first?.message}`;
-      return parkAgain(image, held, edited, { reason: 'defect', name, message }, size, outcome.issues);
-    }
-  }
 }
 
 /** A held message that failed again (K3). */
@@ -130,26 +106,6 @@ export function nameOf(message: HeldMessage): string {
   return message.kind === 'signal' ? message.name : message.timer;
 }
 
-function rerun(image: Image, input: ReleaseInput, env: TurnEnv, index: number): SegmentOutcome {
-  const { message, meta } = input.held;
-  const { definition } = image;
-  const name = nameOf(message);
-  const handler = message.kind === 'signal' ? definition.signals.get(name) : definition.timers.get(name);
-  const declaration = message.kind === 'signal' ? definition.declarations.get(name) : undefined;
-  if (handler === undefined || handler.mode !== 'plain') {
-    return { kind: 'defect', code: 'unknown-signal', error: new Error(`${definition.type} has no plain handler for '${name}'`) };
-  }
-  const raw = message.kind === 'signal' ? message.payload : message.key;
-  const edit = input.verb === 'edit' ? { payload: input.payload } : image.books.heldEdit;
-  const payload = edit === undefined ? raw : edit.payload;
-  const signalId = meta.signal ?? (message.kind === 'timer' ? timerId(message) : `held:${input.held.revision}`);
-  return runSegment(
-    image,
-    { handler: handler.run, declaration, payload, meta, signalId, index, wantsResult: meta.signal !== undefined },
-    env,
-  );
-}
-
 /** Carries out an operator's verb that is no release. */
 export function operate(image: Image, input: OperatorInput): Step {
   const { books } = image;
@@ -161,14 +117,17 @@ export function operate(image: Image, input: OperatorInput): Step {
     case 'resume':
       if (books.paused === undefined) return nothing(image, failed('not-paused', `${image.definition.type}/${image.id} is not paused`));
       return step(image, [journal('Resumed', { of: 'pause', by, why })]);
-    case 'forget': {
+    case 'forget':
       if (books.revision < 0) return nothing(image, failed('not-found', `${image.definition.type}/${image.id} has no stream`));
-      const marks: SourceMark[] = [...books.marks].map(([source, mark]) => ({ source, ...mark }));
-      return step(image, [journal('Forgotten', { by, why, marks })]);
-    }
+      return forget(image, input);
+    case 'cancel':
+    case 'terminate':
+    case 'resumeRuns':
+      return operateRuns(image, input);
   }
 }
 
-function step(image: Image, records: readonly NewRecord[], bytes = 0): Step {
+/** A step of records that change no state. */
+export function step(image: Image, records: readonly NewRecord[], bytes = 0): Step {
   return { records, state: image.state, bytes: bytes + records.length * 160, decision: done(image) };
 }

@@ -1,85 +1,187 @@
-import { failed } from '../answer.ts';
+import { type Answer, failed } from '../answer.ts';
 import { errorText, isPerdureError } from '../errors.ts';
 import type { Image } from '../image.ts';
-import { firedRecord, metaOf, NO_META, parkReason, timerId } from './facts.ts';
+import { CANCEL, type CallOrigin, type Outcome, REPLY, type ReplyAddress } from '../journal.ts';
+import { plainSize } from '../plain.ts';
+import type { NewRecord } from '../record.ts';
+import type { Issue } from '../schema.ts';
+import { cancelsOf, stalledAnswer } from './conclude.ts';
+import {
+  failedOutcome,
+  firedRecord,
+  metaOf,
+  NO_META,
+  parkReason,
+  plainIssues,
+  REPLY_OVERHEAD,
+  replyRecord,
+  timerId,
+  timerRunId,
+} from './facts.ts';
 import { holdSignal, holdTimer } from './hold.ts';
-import type { SignalInput, Step, TimerInput } from './input.ts';
+import type { Decision, SignalInput, Step, TimerInput } from './input.ts';
+import { handleCancel, handleReply } from './run-inputs.ts';
 import { invalidAnswer, rejectedAnswer, runSegment, type SegmentOutcome } from './segment.ts';
+import { startRun } from './start-run.ts';
 import { done, nothing, type TurnEnv } from './step.ts';
 
 /**
  * How a signal and a timer firing are handled by an entity that is neither parked nor paused.
  *
  * Invariants:
- * H1. A rejection leaves nothing behind but facts (TimerFired).
+ * H1. A rejection leaves nothing behind but facts (TimerFired), and the reply to a call.
+ * H3. A call gets one reply, in the turn that ends it; a call to a defective plain handler parks, and its caller waits.
+ * H4. A `once` signal that was accepted leaves nothing more, but a reply to a call.
  * H2. A defect of an update is answered and leaves nothing; one of a signal or a timer parks the entity and holds the message.
  */
 
 /** Handles a new signal or update. */
-export function handleSignal(image: Image, input: SignalInput, env: TurnEnv, index: number): Step {
+export function* handleSignal(image: Image, input: SignalInput, env: TurnEnv, index: number): Generator<void, Step> {
   const { definition } = image;
+  if (input.name === REPLY) return yield* handleReply(image, input, index, env);
+  if (input.name === CANCEL) return yield* handleCancel(image, input, index, env);
   const declaration = definition.declarations.get(input.name);
   const handler = definition.signals.get(input.name);
   if (handler === undefined || declaration === undefined) return unknownSignal(image, input);
-  if (handler.mode !== 'plain') return nothing(image, failed('invalid-definition', `${definition.type}.${input.name} is durable`));
-  const outcome = runSegment(
+  const first = declaration.once ? acceptedBefore(image, input) : undefined;
+  if (first !== undefined) return first;
+  const { name, payload, signalId } = input;
+  const meta = metaOf(input, declaration.once);
+  const wantsOutcome = input.wants === 'outcome';
+  if (handler.mode === 'plain') {
+    const wantsResult = wantsOutcome || input.idChosen || input.origin?.reply !== undefined;
+    return plainSignal(
+      image,
+      input,
+      runSegment(image, { handler: handler.run, declaration, payload, meta, signalId, index, wantsResult }, env),
+    );
+  }
+  const start = yield* startRun(
     image,
     {
-      handler: handler.run,
-      declaration,
-      payload: input.payload,
-      meta: metaOf(input),
-      signalId: input.signalId,
-      index,
-      wantsResult: input.wants === 'outcome' || input.idChosen,
+      ...{
+        id: signalId,
+        name,
+        of: 'signal',
+        handler: handler.run,
+        serial: handler.mode === 'serial',
+        declaration,
+        payload,
+        meta,
+        facts: NO_FACTS,
+      },
+      ...{ origin: input.origin ?? NO_ORIGIN, wantsOutcome, index },
     },
     env,
   );
+  return start.kind === 'step' ? start.step : invalidSignal(image, input, start.issues);
+}
+
+/** What a signal to a plain handler comes to. */
+function plainSignal(image: Image, input: SignalInput, outcome: SegmentOutcome): Step {
+  const reply = input.origin?.reply;
   switch (outcome.kind) {
     case 'completed':
-      return {
-        records: outcome.records,
-        state: outcome.state,
-        bytes: outcome.bytes,
-        decision: done(image, outcome.result),
-      };
+      return replied(reply, completedStep(image, outcome), { kind: 'completed', value: outcome.result });
     case 'invalid':
-      return nothing(image, invalidAnswer(`${definition.type}.${input.name}`, outcome.issues));
-    case 'rejected':
-      return nothing(image, rejectedAnswer(outcome.rejection, image));
+      return invalidSignal(image, input, outcome.issues);
+    case 'rejected': {
+      const answer = rejectedAnswer(outcome.rejection, image);
+      return answer.kind === 'rejected' ? refusedCall(image, input, answer, { ...answer, kind: 'rejected' }) : nothing(image, answer);
+    }
     case 'defect':
       return defectiveSignal(image, input, outcome);
   }
 }
 
+/** The step of a plain handler that completed. */
+export function completedStep(
+  image: Image,
+  { records, state, bytes, result, cancels, logged }: Extract<SegmentOutcome, { kind: 'completed' }>,
+): Step {
+  const step = { records, state, bytes, decision: done(image, result) };
+  if (cancels.length === 0 && logged.length === 0) return step;
+  return { ...step, followUps: cancelsOf(image, { cancels }), effects: logged.map((line) => ({ kind: 'logged', run: undefined, line })) };
+}
+
+/** A step with the reply to the call that it handled, if it was one. */
+export function replied(reply: ReplyAddress | undefined, step: Step, outcome: Outcome): Step {
+  if (reply === undefined) return step;
+  const { mark } = step.records[0]?.meta ?? NO_META;
+  const bytes = step.bytes + REPLY_OVERHEAD + (outcome.kind === 'completed' ? plainSize(outcome.value, 'result') : 512);
+  return { ...step, records: [...step.records, replyRecord(reply, outcome, mark === undefined ? NO_META : { mark })], bytes };
+}
+
+/** A message that is refused: a call gets its reply, and its mark is kept with it, so that it is never decided anew. */
+function refusedCall(image: Image, input: SignalInput, answer: Answer, outcome: Outcome): Step {
+  const reply = input.origin?.reply;
+  if (reply === undefined) return nothing(image, answer);
+  return { records: [replyRecord(reply, outcome, metaOf(input))], state: image.state, bytes: REPLY_OVERHEAD + 512, decision: answer };
+}
+
+function invalidSignal(image: Image, input: SignalInput, issues: readonly Issue[]): Step {
+  const answer = invalidAnswer(`${image.definition.type}.${input.name}`, issues);
+  const [first] = issues;
+  const message = `the payload of ${image.definition.type}.${input.name} does not fit its schema: ${first?.path}: ${first?.message}`;
+  return refusedCall(image, input, answer, failedOutcome('invalid-payload', message, plainIssues(issues)));
+}
+
+/** A `once` signal that was accepted before, under this or another id. */
+function acceptedBefore(image: Image, input: SignalInput): Step | undefined {
+  const accepted = image.books.once.get(input.name);
+  if (accepted === undefined) return undefined;
+  const { signalId: first, revision } = accepted;
+  const what = `${image.definition.type}/${image.id} accepted ${input.name} before`;
+  if (input.origin?.reply !== undefined) return refusedCall(image, input, done(image), failedOutcome('already-exists', what));
+  if (input.wants === 'durability') return nothing(image, { ...done(image), repeated: true, first });
+  const { runs } = image.books;
+  const isOpen = runs.open.has(first) || runs.queued.some(({ id }) => id === first);
+  return nothing(image, isOpen ? joined(image, first) : { kind: 'known', revision, first });
+}
+
+/** Waiting for a run that is open: told when it ends, or at once if it is stalled. */
+export function joined(image: Image, run: string): Decision {
+  const open = image.books.runs.open.get(run);
+  return open?.stalled === undefined ? { kind: 'joined', run, first: run } : stalledAnswer(image, open, open.stalled);
+}
+
 /** Handles the firing of an armed timer. */
-export function handleTimer(image: Image, input: TimerInput, env: TurnEnv, index: number): Step {
+export function* handleTimer(image: Image, input: TimerInput, env: TurnEnv, index: number): Generator<void, Step> {
   const { definition } = image;
   const handler = definition.timers.get(input.timer);
-  if (handler === undefined || handler.mode !== 'plain') {
+  if (handler === undefined) {
     return holdTimer(image, input, {
       reason: 'defect',
       name: input.timer,
-      message: `${definition.type} has no plain handler for timer '${input.timer}'`,
+      message: `${definition.type} has no handler for timer '${input.timer}'`,
     });
   }
-  const outcome = runSegment(
-    image,
-    {
-      handler: handler.run,
-      declaration: undefined,
-      payload: input.key,
-      meta: NO_META,
-      signalId: timerId(input),
-      index,
-      wantsResult: false,
-    },
-    env,
-  );
   const fired = firedRecord(input);
+  const what = { declaration: undefined, payload: input.key, meta: NO_META, index };
+  if (handler.mode !== 'plain') {
+    const id = timerRunId(input, image.books.revision);
+    const serial = handler.mode === 'serial';
+    const facts = [fired];
+    const request = {
+      ...what,
+      id,
+      name: input.timer,
+      of: 'timer' as const,
+      handler: handler.run,
+      serial,
+      facts,
+      origin: NO_ORIGIN,
+      wantsOutcome: false,
+    };
+    const start = yield* startRun(image, request, env);
+    return start.kind === 'step' ? start.step : nothing(image, done(image));
+  }
+  const outcome = runSegment(image, { ...what, handler: handler.run, signalId: timerId(input), wantsResult: false }, env);
   switch (outcome.kind) {
-    case 'completed':
-      return { records: [fired, ...outcome.records], state: outcome.state, bytes: outcome.bytes + 48, decision: done(image) };
+    case 'completed': {
+      const step = completedStep(image, outcome);
+      return { ...step, records: [fired, ...step.records], bytes: step.bytes + 48, decision: done(image) };
+    }
     case 'invalid':
     case 'rejected':
       return { records: [fired], state: image.state, bytes: 48, decision: done(image) };
@@ -87,6 +189,9 @@ export function handleTimer(image: Image, input: TimerInput, env: TurnEnv, index
       return { ...holdTimer(image, input, parkReason(input.timer, outcome)), defect: outcome.error };
   }
 }
+
+const NO_FACTS: readonly NewRecord[] = [];
+export const NO_ORIGIN: CallOrigin = Object.freeze({});
 
 function defectiveSignal(image: Image, input: SignalInput, defect: Extract<SegmentOutcome, { kind: 'defect' }>): Step {
   if (input.wants === 'outcome') {

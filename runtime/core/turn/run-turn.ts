@@ -1,11 +1,17 @@
 import { type Answer, failed } from '../answer.ts';
 import type { Image } from '../image.ts';
-import { journal } from '../journal.ts';
+import { journal, journalType, REPLY } from '../journal.ts';
+import { plainSize } from '../plain.ts';
 import { evaluateQuery } from '../query.ts';
 import { JOURNAL_PREFIX, type NewRecord } from '../record.ts';
-import { holdSignal, holdTimer, nameOf, operate, parkAgain, release } from './hold.ts';
-import type { Decision, Input, QueryInput, Step } from './input.ts';
-import { handleSignal, handleTimer } from './message.ts';
+import { stalledAnswer, stallRecord } from './conclude.ts';
+import { type Advanced, nextFollowing, reviveWaiting } from './follow.ts';
+import { holdSignal, holdTimer, nameOf, operate, parkAgain } from './hold.ts';
+import type { BeginInput, Decision, Effect, FollowUp, Input, QueryInput, Step } from './input.ts';
+import { handleSignal, handleTimer, joined } from './message.ts';
+import { release } from './release.ts';
+import { cancelQueued, handleCallback, handleHeartbeat, handleOutcome, handleWait } from './run-inputs.ts';
+import { startRun } from './start-run.ts';
 import { done, nothing, type TurnEnv } from './step.ts';
 
 /**
@@ -17,6 +23,7 @@ import { done, nothing, type TurnEnv } from './step.ts';
  * U3. A message that would carry the append over `maxTurnBytes` is not taken, unless it is the first: alone and too large it is a defect.
  * U4. A message handled before (by mark or by id) leaves nothing.
  * U5. Folding the records into the image of before gives the image of after.
+ * U7. After each message runs go on as far as they can, at most `maxSegmentsPerTurn` segments each; what is left is owed, and a `Wake` says so.
  * U6. When the entity's next wake-up became earlier than the earliest before, the turn carries a `Wake`: the agenda is never later than the truth.
  */
 export interface TurnResult {
@@ -26,6 +33,8 @@ export interface TurnResult {
   /** For each decision the number of records up to and including its own. */
   readonly recordsUpTo: readonly number[];
   readonly bytes: number;
+  /** What follows once it is durable, in order. */
+  readonly effects: readonly Effect[];
 }
 
 /** Turn time: the clock, but never before the entity's last turn. Milliseconds since 1970. */
@@ -33,33 +42,144 @@ export function turnTime(image: Image, clockMs: number): number {
   return Math.max(clockMs, image.books.lastTimeMs);
 }
 
+/** A turn that waits until all microtasks have run: user code of a durable handler is at work. Go on with `resume`, outside of them. */
+export interface Pause {
+  readonly resume: () => TurnResult | Pause;
+}
+
+export function isPause(turn: TurnResult | Pause): turn is Pause {
+  return 'resume' in turn;
+}
+
 /**
  * Runs one turn on an image that has all durable records folded, and moves it on as if the result were durable. If the append then fails,
- * the caller throws the image away. Takes at least the first input.
+ * the caller throws the image away. Takes at least the first input. An entity without durable handlers never pauses.
  */
-export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): TurnResult {
+export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): TurnResult | Pause {
+  return next(turnSteps(image, inputs, env));
+}
+
+function next(steps: Generator<void, TurnResult>): TurnResult | Pause {
+  const { done: isOver, value } = steps.next();
+  return isOver === true ? value : { resume: () => next(steps) };
+}
+
+function* turnSteps(image: Image, inputs: readonly Input[], env: TurnEnv): Generator<void, TurnResult> {
   const turn = new Collected();
   // The initial state is frozen here; every later one was when it was reduced.
   image.state = env.freeze(image.state);
-  const dueBefore = image.books.wakeAtMs;
-  if (image.foldError === undefined && image.books.parked?.reason === 'fold') {
+  const { books } = image;
+  const dueBefore = books.wakeAtMs;
+  const owedBefore = books.owesAttempts;
+  if (image.foldError === undefined && books.parked?.reason === 'fold') {
     adopt(image, [journal('Resumed', { of: 'fold', by: 'perdure', why: 'the state can be folded again' })], turn, env);
   }
-  for (const input of inputs) {
-    let step = stepOf(image, input, env, turn.decisions.length);
-    if (step.bytes > 0 && turn.bytes + step.bytes > env.maxTurnBytes) {
-      if (turn.bytes > 0) break;
-      step = tooLarge(image, input, step, env);
-    }
-    if (step.defect !== undefined) env.onDefect?.(step.defect, input, image);
-    turn.bytes += step.bytes;
-    adopt(image, step.records, turn, env);
-    image.state = step.state;
-    turn.decide(step.decision);
+  // Made for the first entity message that has runs: most turns have none.
+  let following: Following | undefined;
+  for (let index = 0; index < inputs.length; index += 1) {
+    const input = inputs[index];
+    if (input === undefined) break;
+    if (books.hasRuns) for (const stalled of yield* reviveWaiting(image, env)) takeStalled(image, stalled, turn, env);
+    const step = yield* stepOf(image, input, env, index);
+    if (!takeInput(image, input, step, turn, env)) break;
+    if (!books.hasRuns) continue;
+    following ??= { asked: [], advanced: new Map(), more: false };
+    if (step.followUps !== undefined) following.asked.push(...step.followUps);
+    if (!(yield* follow(image, following, turn, index, env))) break;
   }
-  const due = image.books.wakeAtMs;
-  if (due !== undefined && (dueBefore === undefined || due < dueBefore)) adopt(image, [journal('Wake', { at: due })], turn, env);
+  const more = following !== undefined && (following.more || following.asked.length > 0);
+  const due = books.wakeAtMs;
+  const isEarlier = due !== undefined && (dueBefore === undefined || due < dueBefore);
+  if (more || isEarlier || (books.owesAttempts && !owedBefore) || books.advanceDue) {
+    const incarnation = books.owesAttempts ? { incarnation: env.runs.incarnation } : {};
+    adopt(
+      image,
+      [journal('Wake', { at: more ? env.nowMs : (due ?? env.nowMs), ...incarnation, ...(more ? { advance: true as const } : {}) })],
+      turn,
+      env,
+    );
+  }
   return turn;
+}
+
+interface Following {
+  readonly asked: FollowUp[];
+  readonly advanced: Advanced;
+  /** Something is left for the next turn. */
+  more: boolean;
+}
+
+/** Carries out what follows from a message (U7). False if the turn has no more room. */
+function* follow(image: Image, following: Following, turn: Collected, index: number, env: TurnEnv): Generator<void, boolean> {
+  for (;;) {
+    const step = yield* nextFollowing(image, following.asked, following.advanced, index, env);
+    if (step === undefined) return true;
+    if (step === 'more' || !take(image, fitted(image, step, turn, env), turn, env)) {
+      following.more = true;
+      return false;
+    }
+    if (step.defect !== undefined) env.onDefect?.(step.defect, { kind: 'advance' }, image);
+    if (step.followUps !== undefined) following.asked.push(...step.followUps);
+  }
+}
+
+/** A run that could not be replayed; a step that is always small. */
+function takeStalled(image: Image, step: Step, turn: Collected, env: TurnEnv): void {
+  take(image, step, turn, env);
+  if (step.defect !== undefined) env.onDefect?.(step.defect, { kind: 'advance' }, image);
+}
+
+/** Takes the step of an input, or what is done instead if it is too large (U3). False if the turn has no room for it. */
+function takeInput(image: Image, input: Input, step: Step, turn: Collected, env: TurnEnv): boolean {
+  const short = fitted(image, step, turn, env);
+  const taken = turn.bytes === 0 && short.bytes > env.maxTurnBytes ? tooLarge(image, input, short, env) : short;
+  if (!take(image, taken, turn, env)) return false;
+  if (taken.defect !== undefined) env.onDefect?.(taken.defect, input, image);
+  turn.decide(taken.decision);
+  return true;
+}
+
+/** Makes a step part of the turn. False if it does not fit: the execution that moved on with it is dropped, and comes back from its stream. */
+function take(image: Image, step: Step, turn: Collected, env: TurnEnv): boolean {
+  if (step.bytes > 0 && turn.bytes > 0 && turn.bytes + step.bytes > env.maxTurnBytes) {
+    drop(image, step);
+    return false;
+  }
+  turn.bytes += step.bytes;
+  adopt(image, step.records, turn, env);
+  image.state = step.state;
+  if (step.effects !== undefined && step.effects.length > 0) turn.effects = [...turn.effects, ...step.effects];
+  return true;
+}
+
+/** The triggers of segments. */
+const BEGINS: readonly string[] = (['RunStarted', 'Resolved', 'CancelRequested', 'RunResumed'] as const).map(journalType);
+
+/** A segment that alone asks for more than a turn may hold stalls its run: only what began it is recorded. */
+function fitted(image: Image, step: Step, turn: Collected, env: TurnEnv): Step {
+  if (turn.bytes > 0 || step.bytes <= env.maxTurnBytes || step.run === undefined) return step;
+  const begin = step.records.findIndex(({ type }) => BEGINS.includes(type));
+  const began = step.records[begin];
+  if (began === undefined) return step;
+  const bytes = plainSize(began.data, 'trigger') + 1_024;
+  if (bytes > env.maxTurnBytes) return step;
+  drop(image, step);
+  const name = image.books.runs.open.get(step.run)?.name ?? began.meta.name ?? '';
+  const message = `a segment of run ${step.run} would write about ${step.bytes} bytes, a turn may hold ${env.maxTurnBytes}`;
+  const reason = { resumes: 'segment', code: 'turn-too-large', message } as const;
+  const answer = stalledAnswer(image, { id: step.run, name }, reason);
+  return {
+    records: [...step.records.slice(0, begin + 1), stallRecord({ id: step.run, meta: {} }, reason)],
+    state: image.state,
+    bytes,
+    decision: step.decision.kind === 'joined' ? answer : step.decision,
+    effects: [{ kind: 'ended', run: step.run, answer }],
+    run: step.run,
+  };
+}
+
+function drop(image: Image, { run }: Step): void {
+  if (run !== undefined) image.live?.delete(run);
 }
 
 /**
@@ -71,6 +191,7 @@ class Collected implements TurnResult {
   decisions: readonly Decision[] = NO_DECISIONS;
   recordsUpTo: readonly number[] = NO_NUMBERS;
   bytes = 0;
+  effects: readonly Effect[] = NO_EFFECTS;
   #records: NewRecord[] | undefined;
   #decisions: Decision[] | undefined;
   #recordsUpTo: number[] | undefined;
@@ -102,40 +223,91 @@ class Collected implements TurnResult {
 }
 
 const NO_RECORDS: readonly NewRecord[] = [];
+const NO_EFFECTS: readonly Effect[] = [];
 const NO_DECISIONS: readonly Decision[] = [];
 const NO_NUMBERS: readonly number[] = [];
 
 /** Folds records into the image (U5) and adds them to the turn's. */
 function adopt(image: Image, records: readonly NewRecord[], turn: Collected, env: TurnEnv): void {
-  for (const record of records) image.books.fold(record, env.nowMs);
+  for (const record of records) image.books.fold(record, env.nowMs, env.turnId, image.state);
   turn.add(records);
   image.sinceSnapshot += records.length;
   if (records.length > 0) image.turnId = env.turnId;
 }
 
 /** What one input comes to. */
-function stepOf(image: Image, input: Input, env: TurnEnv, index: number): Step {
-  if (image.books.forgotten) return nothing(image, failed('forgotten', `${image.definition.type}/${image.id} was forgotten`));
-  const holding = image.books.holding || image.foldError !== undefined;
+function* stepOf(image: Image, input: Input, env: TurnEnv, index: number): Generator<void, Step> {
+  const { books, definition } = image;
+  if (books.forgotten) return nothing(image, failed('forgotten', `${definition.type}/${image.id} was forgotten`));
+  const holding = books.holding || image.foldError !== undefined;
   switch (input.kind) {
-    case 'signal':
-      return alreadyHandled(image, input) ?? (holding ? holdSignal(image, input) : handleSignal(image, input, env, index));
+    case 'signal': {
+      const known = alreadyHandled(image, input);
+      if (known !== undefined) return known;
+      return holding && input.name !== REPLY ? holdSignal(image, input) : yield* handleSignal(image, input, env, index);
+    }
     case 'timer':
-      if (image.books.timers.get(input.timer, input.key)?.arming !== input.arming) return nothing(image, done(image));
-      return holding ? holdTimer(image, input) : handleTimer(image, input, env, index);
+      if (books.timers.get(input.timer, input.key)?.arming !== input.arming) return nothing(image, done(image));
+      return holding ? holdTimer(image, input) : yield* handleTimer(image, input, env, index);
     case 'query':
       return nothing(image, queried(image, input));
     case 'release':
-      return release(image, input, env, index);
+      return yield* release(image, input, env, index);
     case 'operator':
       return operate(image, input);
+    case 'wait':
+      return yield* handleWait(image, input, index, env);
+    case 'outcome':
+      return yield* handleOutcome(image, input, index, env);
+    case 'heartbeat':
+      return handleHeartbeat(image, input);
+    case 'callback':
+      return yield* handleCallback(image, input, index, env);
+    case 'begin':
+      return holding ? nothing(image, done(image)) : yield* beginQueued(image, input, env, index);
+    case 'advance':
+      return nothing(image, done(image));
   }
+}
+
+/** The next queued serial run, if it is still the next. */
+function* beginQueued(image: Image, input: BeginInput, env: TurnEnv, index: number): Generator<void, Step> {
+  const { runs } = image.books;
+  const [first] = runs.queued;
+  if (first?.revision !== input.revision || runs.serial !== undefined) return nothing(image, done(image));
+  const { received, meta } = input;
+  const { name, of } = received;
+  const handler = (of === 'signal' ? image.definition.signals : image.definition.timers).get(name);
+  if (handler === undefined || handler.mode === 'plain') return cancelQueued(image, first.id);
+  const declaration = of === 'signal' ? image.definition.declarations.get(name) : undefined;
+  const { mark: _mark, ...rest } = meta;
+  const request = {
+    id: first.id,
+    name,
+    of,
+    handler: handler.run,
+    serial: handler.mode === 'serial',
+    declaration,
+    payload: received.input,
+    meta: rest,
+  } as const;
+  const start = yield* startRun(
+    image,
+    { ...request, origin: received, facts: [], wantsOutcome: false, index, received: input.revision },
+    env,
+  );
+  return start.kind === 'step' ? start.step : nothing(image, done(image));
 }
 
 /** The step of a duplicate (U4), or undefined for a message that is new. */
 function alreadyHandled(image: Image, input: Extract<Input, { kind: 'signal' }>): Step | undefined {
   if (input.mark !== undefined && image.books.handled(input.mark)) return nothing(image, { ...done(image), repeated: true });
-  const revision = input.idChosen ? image.books.window.find(input.signalId) : undefined;
+  if (!input.idChosen) return undefined;
+  const { runs } = image.books;
+  if (image.books.hasRuns && (runs.open.has(input.signalId) || runs.queued.some(({ id }) => id === input.signalId))) {
+    return nothing(image, input.wants === 'outcome' ? joined(image, input.signalId) : { ...done(image), repeated: true });
+  }
+  const revision = image.books.window.find(input.signalId);
   return revision === undefined ? undefined : nothing(image, { kind: 'known', revision });
 }
 

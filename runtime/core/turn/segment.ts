@@ -8,7 +8,7 @@ import { plainSize } from '../plain.ts';
 import type { NewRecord } from '../record.ts';
 import { flawOf, isRejection, type Rejection } from '../rejection.ts';
 import { type Issue, isPromise, validate } from '../schema.ts';
-import { type SegmentStart, TurnContext } from './context.ts';
+import { type LoggedLine, type SegmentStart, TurnContext } from './context.ts';
 import { metaSize } from './facts.ts';
 import type { TurnEnv } from './step.ts';
 
@@ -27,6 +27,8 @@ export type SegmentOutcome =
       readonly state: unknown;
       readonly bytes: number;
       readonly result: unknown;
+      readonly cancels: readonly string[];
+      readonly logged: readonly LoggedLine[];
     }
   | { readonly kind: 'rejected'; readonly rejection: Rejection }
   | { readonly kind: 'invalid'; readonly issues: readonly Issue[] }
@@ -54,7 +56,8 @@ export function runSegment(image: Image, request: SegmentRequest, env: TurnEnv):
     const result = resultOf(request, returned);
     const state = context.state();
     const bytes = addConsequences(context, request, result);
-    return { kind: 'completed', records: context.records, state, bytes, result };
+    const { records, cancels, logged } = context;
+    return { kind: 'completed', records, state, bytes, result, cancels, logged };
   } catch (error) {
     const defect = context.poison ?? (isRejection(error) ? flawOf(error) : error);
     if (isRejection(error) && defect === undefined) return { kind: 'rejected', rejection: error };
@@ -71,8 +74,14 @@ const KEPT_CODES: readonly ErrorCode[] = [
   'result-invalid',
   'turn-over',
   'too-many-timers',
+  'too-many-calls',
+  'unknown-activity',
+  'invalid-payload',
+  'payload-too-large',
+  'saga-over',
 ];
-function defectCode(error: unknown): ErrorCode {
+/** The code that a defect is told with: its own if it is one of the runtime's, else `defect`. */
+export function defectCode(error: unknown): ErrorCode {
   return KEPT_CODES.find((code) => isPerdureError(error, code)) ?? 'defect';
 }
 

@@ -1,6 +1,7 @@
 import type { Answer } from '../answer.ts';
 import type { Image } from '../image.ts';
 import type { NewRecord } from '../record.ts';
+import type { RunHost } from '../run/scope.ts';
 import type { Decision, Input, Step } from './input.ts';
 
 /** What a turn is given beside its messages. */
@@ -15,6 +16,8 @@ export interface TurnEnv {
   readonly onDefect?: (error: unknown, input: Input, image: Image) => void;
   /** Estimated bytes that one append may hold. */
   readonly maxTurnBytes: number;
+  /** What durable handlers need of the host. */
+  readonly runs: RunHost;
 }
 
 /** A step that appends nothing. */

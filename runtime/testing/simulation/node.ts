@@ -2,6 +2,7 @@ import type { MemoryLog } from '../../adapters/memory/event-store-log.ts';
 import type { MemoryReadContents } from '../../adapters/memory/read-store.ts';
 import type { Answer } from '../../core/answer.ts';
 import type { EntityDefinition } from '../../core/definition/erased.ts';
+import type { ActivityImplementation } from '../../core/definition/types.ts';
 import { checkedFreeze } from '../../core/plain.ts';
 import type { HostLimits, HostLog } from '../../host/context.ts';
 import { guard } from '../../host/guard.ts';
@@ -34,6 +35,7 @@ export interface SimulatedNodeParts {
   readonly faultLog: FaultLog;
   readonly full: () => boolean;
   readonly definitions: readonly EntityDefinition[];
+  readonly activities?: readonly ActivityImplementation[];
   readonly projections: readonly ProjectionDefinition[];
   readonly limits: Partial<HostLimits>;
   readonly wrapping: Wrapping;
@@ -60,9 +62,11 @@ export class SimulatedNode {
     const entropy = dice.fork('entropy');
     this.host = createHost({
       definitions: parts.definitions,
+      activities: parts.activities ?? [],
       store,
       rows,
       clock,
+      drained: (run) => void life.plan('drained', 0, run),
       entropy: { turnId: () => entropy.id(), random: () => entropy.next(), incarnation: dice.fork('incarnation').id() },
       guard,
       log: hostLog(life),

@@ -3,7 +3,7 @@ import type { AnyImplementation } from 'perdure';
 import type { EmbeddedEventStore } from '../../../runtime/adapters/embedded/event-store.ts';
 import { openEmbeddedStore } from '../../../runtime/adapters/embedded/open.ts';
 import { openEmbeddedReadStore } from '../../../runtime/adapters/embedded/read-store.ts';
-import { realClock } from '../../../runtime/adapters/real-clock.ts';
+import { realClock, realDrain } from '../../../runtime/adapters/real-clock.ts';
 import { realEntropy } from '../../../runtime/adapters/real-entropy.ts';
 import { definitionOf } from '../../../runtime/core/definition/entity.ts';
 import type { HostLimits } from '../../../runtime/host/context.ts';
@@ -36,7 +36,9 @@ export async function startBareNode(
     definitions,
     store,
     rows,
+    activities: [],
     clock: realClock,
+    drained: realDrain,
     entropy: realEntropy(),
     guard,
     log: { debug: quiet, info: quiet, warn: complain, error: complain },

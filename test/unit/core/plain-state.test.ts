@@ -5,6 +5,7 @@ import { emptyImage, foldTurn } from '../../../runtime/core/image.ts';
 import { LIMITS } from '../../../runtime/core/limits.ts';
 import { checkedFreeze } from '../../../runtime/core/plain.ts';
 import { runTurn } from '../../../runtime/core/turn/run-turn.ts';
+import { finished, runHost } from './run-host.ts';
 
 const Box = entity(
   'box',
@@ -31,11 +32,11 @@ const box = definitionOf(
     },
   }),
 );
-const env = { nowMs: 1, turnId: 't', freeze: checkedFreeze, maxTurnBytes: LIMITS.maxTurnBytes };
+const env = { nowMs: 1, turnId: 't', freeze: checkedFreeze, maxTurnBytes: LIMITS.maxTurnBytes, runs: runHost };
 const asked = { wants: 'outcome', signalId: 's', idChosen: false, mark: undefined, context: undefined } as const;
 const tell = (name: string, payload: unknown) => {
   const image = emptyImage(box, '1');
-  const { decisions, records } = runTurn(image, [{ kind: 'signal', name, payload, ...asked }], env);
+  const { decisions, records } = finished(runTurn(image, [{ kind: 'signal', name, payload, ...asked }], env));
   return { decision: decisions[0], records, image };
 };
 
@@ -84,7 +85,7 @@ describe('a rejection whose details are not plain', () => {
   });
 
   it('of a query is one too', () => {
-    const { decisions } = runTurn(emptyImage(box, '1'), [{ kind: 'query', name: 'peek', input: undefined }], env);
+    const { decisions } = finished(runTurn(emptyImage(box, '1'), [{ kind: 'query', name: 'peek', input: undefined }], env));
     expect(decisions[0]).toMatchObject({ kind: 'failed', code: 'payload-not-plain', message: expect.stringContaining('no.why') });
   });
 

@@ -9,6 +9,7 @@ import { encodeSnapshot } from '../../../runtime/core/snapshot.ts';
 import type { Input, OperatorInput, ReleaseInput, SignalInput, TimerInput } from '../../../runtime/core/turn/input.ts';
 import { runTurn, type TurnResult, turnTime } from '../../../runtime/core/turn/run-turn.ts';
 import { definition as probeDefinition } from './probe.ts';
+import { finished, runHost } from './run-host.ts';
 
 /**
  * A host in miniature: runs turns on one image, keeps what they wrote as a store would (decoded from its encoding) and moves the agenda's row.
@@ -21,7 +22,7 @@ export class World {
   /** Wake-up of the agenda's row, undefined before the first. */
   row: number | undefined;
   /** What the last turn came to. */
-  last: TurnResult = { records: [], decisions: [], recordsUpTo: [], bytes: 0 };
+  last: TurnResult = { records: [], decisions: [], recordsUpTo: [], bytes: 0, effects: [] };
   #codec: 'json' | 'msgpack' = 'json';
   #definition: EntityDefinition;
 
@@ -37,7 +38,7 @@ export class World {
     const firstRevision = image.books.revision + 1;
     const turnId = `turn-${this.turns.length}`;
     const onDefect = (error: unknown) => void this.defects.push(error);
-    const result = runTurn(image, inputs, { nowMs, turnId, freeze: deepFreeze, maxTurnBytes, onDefect });
+    const result = finished(runTurn(image, inputs, { nowMs, turnId, freeze: deepFreeze, maxTurnBytes, runs: runHost, onDefect }));
     this.last = result;
     if (result.records.length > 0) {
       const position = image.position + 10;

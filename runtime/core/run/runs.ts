@@ -1,0 +1,249 @@
+import type { JournalData, ScheduledCall, SentSignal } from '../journal.ts';
+import { LIMITS } from '../limits.ts';
+import type { NewRecord, RecordMeta, Revision } from '../record.ts';
+import { ArmedTimers } from '../timers.ts';
+import { commandOf } from './commands.ts';
+import type { Deferred, OpenCall, OpenRun, QueuedRun, Trigger } from './open-run.ts';
+
+/** Where a record stands: what the fold of runs needs to know beside it. */
+export interface Place {
+  readonly revision: Revision;
+  readonly timeMs: number;
+  readonly turnId: string;
+  /** The state after every record before this one. */
+  readonly state: unknown;
+}
+
+/**
+ * The part of bookkeeping that concerns runs: the fold over records that name a run.
+ *
+ * Invariants:
+ * R1. It runs no user code; a state is only ever kept, by reference, beside the trigger that saw it.
+ * R2. A run is open from `RunStarted` to `RunCompleted`; records for any other run change nothing.
+ * R3. A call is open from its record to `Resolved` (deferred or not), to the `CancelRequested` that closes it, or to the end of its run.
+ * R4. The inputs of a run are its triggers in stream order; a resumed segment sees the state at its `RunResumed`.
+ */
+export class Runs {
+  readonly open = new Map<string, OpenRun>();
+  readonly queued: QueuedRun[] = [];
+  /** Sleeps and time-outs: timer = run, key = call. */
+  readonly waits = new ArmedTimers();
+  /** Attempts that are out or planned; due when they are certainly lost. */
+  readonly attempts = new ArmedTimers();
+  /** Told of every run that ends, with all it was: for those who check replays. */
+  onEnded: ((run: OpenRun) => void) | undefined;
+
+  /** Has it nothing to do for any run? */
+  get isIdle(): boolean {
+    return this.open.size === 0 && this.queued.length === 0;
+  }
+
+  /** The open serial run, undefined if there is none. */
+  get serial(): OpenRun | undefined {
+    for (const run of this.open.values()) if (run.serial) return run;
+    return undefined;
+  }
+
+  /** Is there a run that can go on at once: with deferred triggers, and not stalled? */
+  get hasDeferred(): boolean {
+    for (const run of this.open.values()) if (run.deferred.length > 0 && run.stalled === undefined) return true;
+    return false;
+  }
+
+  /** A domain event or a send of a run. */
+  note(record: NewRecord, { timeMs }: { readonly timeMs: number }): void {
+    const run = this.open.get(record.meta.run ?? '');
+    if (run === undefined) return;
+    const command = commandOf(record);
+    if (command !== undefined) run.inputs.at(-1)?.commands.push(command);
+    const sent = record.data as Partial<SentSignal> | null;
+    if (sent !== null && record.type === SENT && sent.call !== undefined) {
+      this.#began(run, { kind: 'signal', ...(record.data as SentSignal), call: sent.call }, timeMs);
+    }
+  }
+
+  started({ name, of, serial, input, received, reply, chain }: JournalData['RunStarted'], meta: RecordMeta, at: Place): void {
+    const id = meta.run ?? '';
+    if (received !== undefined) this.#unqueue(id);
+    this.open.set(id, {
+      ...{ id, name, of, serial: serial === true, once: meta.once === true, seed: at.turnId, startedAtMs: at.timeMs },
+      ...{ startRevision: at.revision, meta: metaOfRun(meta), cold: undefined, cancelAsked: false, untils: 0, stalled: undefined },
+      inputs: [inputOf({ kind: 'started', input }, at)],
+      calls: new Map(),
+      deferred: [],
+      versions: new Map(),
+      ...(reply === undefined ? {} : { reply }),
+      ...(chain === undefined ? {} : { chain }),
+    });
+  }
+
+  received({ name, reply }: JournalData['SignalReceived'], meta: RecordMeta, at: Place): void {
+    this.queued.push({ id: meta.run ?? '', name, revision: at.revision, sinceMs: at.timeMs, reply, once: meta.once === true });
+  }
+
+  scheduled(what: ScheduledCall, meta: RecordMeta, { timeMs }: Place): void {
+    const run = this.open.get(meta.run ?? '');
+    if (run !== undefined) this.#began(run, what, timeMs);
+  }
+
+  resolved({ call, outcome, deferred }: JournalData['Resolved'], meta: RecordMeta, at: Place): void {
+    this.#triggered(meta, { kind: 'resolved', call, outcome }, deferred, at);
+  }
+
+  cancelRequested({ by, why, closes, deferred }: JournalData['CancelRequested'], meta: RecordMeta, at: Place): void {
+    const run = this.#triggered(meta, { kind: 'cancelled', by, why, closes }, deferred, at);
+    if (run === undefined) return;
+    run.cancelAsked = true;
+    if (deferred) return;
+    for (const call of run.calls.values()) if (isStoppable(call.what)) call.cancelling = true;
+  }
+
+  attemptFailed(
+    { call: number, attempt, code, message, nextAt, incarnation, progress }: JournalData['AttemptFailed'],
+    meta: RecordMeta,
+  ): void {
+    const call = this.open.get(meta.run ?? '')?.calls.get(number);
+    if (call === undefined) return;
+    call.attempts = attempt;
+    call.nextAt = nextAt;
+    call.incarnation = incarnation;
+    call.lastFailure = { code, message };
+    if (progress !== undefined) call.progress = progress;
+    this.#watch(call);
+  }
+
+  heartbeat({ call: number, progress }: JournalData['HeartbeatRecorded'], meta: RecordMeta): void {
+    const call = this.open.get(meta.run ?? '')?.calls.get(number);
+    if (call !== undefined) call.progress = progress;
+  }
+
+  stalled(reason: JournalData['RunStalled'], meta: RecordMeta, { timeMs }: Place): void {
+    const run = this.open.get(meta.run ?? '');
+    if (run !== undefined) run.stalled = { ...reason, sinceMs: timeMs };
+  }
+
+  resumed(meta: RecordMeta, at: Place): void {
+    const run = this.open.get(meta.run ?? '');
+    if (run?.stalled === undefined) return;
+    const { resumes } = run.stalled;
+    run.stalled = undefined;
+    if (resumes === 'trigger') {
+      for (const { what } of run.calls.values()) if (what.kind === 'resume') run.calls.delete(what.call);
+      run.inputs.push(inputOf({ kind: 'resumed' }, at));
+      return;
+    }
+    const last = run.inputs.at(-1);
+    if (resumes === 'segment' && last !== undefined) run.inputs[run.inputs.length - 1] = inputOf(last.trigger, at);
+  }
+
+  versionMarked({ change }: JournalData['VersionMarked'], meta: RecordMeta): void {
+    const run = this.open.get(meta.run ?? '');
+    if (run !== undefined && !run.versions.has(change)) run.versions.set(change, run.inputs.length - 1);
+  }
+
+  completed(meta: RecordMeta): void {
+    const id = meta.run ?? '';
+    const run = this.open.get(id);
+    if (run === undefined) {
+      this.#unqueue(id);
+      return;
+    }
+    for (const call of run.calls.values()) this.#forget(call);
+    this.open.delete(id);
+    this.onEnded?.(run);
+  }
+
+  /** Everything ends: the entity is forgotten. */
+  clear(): void {
+    this.open.clear();
+    this.queued.length = 0;
+    this.waits.clear();
+    this.attempts.clear();
+  }
+
+  /** Puts a call back that a snapshot held. */
+  restore(run: OpenRun, call: OpenCall): void {
+    run.calls.set(call.what.call, call);
+    if (call.what.kind === 'until') run.untils += 1;
+    this.#watch(call);
+  }
+
+  #triggered(meta: RecordMeta, trigger: Deferred, deferred: true | undefined, at: Place): OpenRun | undefined {
+    const run = this.open.get(meta.run ?? '');
+    if (run === undefined) return undefined;
+    const closed = trigger.kind === 'resolved' ? [trigger.call] : trigger.closes;
+    for (const number of closed) this.#end(run, number);
+    if (deferred) {
+      run.deferred.push(trigger);
+      return run;
+    }
+    const waited = run.deferred.findIndex((one) => sameTrigger(one, trigger));
+    if (waited >= 0) run.deferred.splice(waited, 1);
+    run.inputs.push(inputOf(trigger, at));
+    return run;
+  }
+
+  #began(run: OpenRun, what: OpenCall['what'], sinceMs: number): void {
+    const call: OpenCall = {
+      ...{ run: run.id, what, sinceMs, attempts: 0, nextAt: sinceMs, incarnation: '', lastFailure: undefined },
+      ...{ progress: undefined, cancelling: false },
+    };
+    if (what.kind === 'activity' || what.kind === 'query') call.incarnation = what.incarnation;
+    run.calls.set(what.call, call);
+    if (what.kind === 'until') run.untils += 1;
+    this.#watch(call);
+  }
+
+  #end(run: OpenRun, number: number): void {
+    const call = run.calls.get(number);
+    if (call === undefined) return;
+    if (call.what.kind === 'until') run.untils -= 1;
+    run.calls.delete(number);
+    this.#forget(call);
+  }
+
+  #watch({ run, what, nextAt, attempts }: OpenCall): void {
+    const slot = { timer: run, key: String(what.call) };
+    if (what.kind === 'activity' || what.kind === 'query') {
+      const timeoutMs = (what.kind === 'activity' ? what.policy.timeoutMs : undefined) ?? LIMITS.attemptTimeoutMs;
+      this.attempts.apply({ ...slot, dueAt: nextAt + timeoutMs, arming: attempts });
+    } else if (what.kind !== 'signal' && what.kind !== 'resume' && what.dueAt !== undefined) {
+      this.waits.apply({ ...slot, dueAt: what.dueAt, arming: what.call });
+    }
+  }
+
+  #forget({ run, what }: OpenCall): void {
+    const slot = { timer: run, key: String(what.call), dueAt: null };
+    if (what.kind === 'activity' || what.kind === 'query') this.attempts.apply(slot);
+    else this.waits.apply(slot);
+  }
+
+  #unqueue(id: string): void {
+    const at = this.queued.findIndex((one) => one.id === id);
+    if (at >= 0) this.queued.splice(at, 1);
+  }
+}
+
+const SENT = 'perdure:SignalSent';
+
+function isStoppable(what: OpenCall['what']): boolean {
+  return (what.kind === 'activity' || what.kind === 'query') && what.shielded !== true;
+}
+
+function inputOf(trigger: Trigger, { timeMs, state }: Place) {
+  return { trigger, timeMs, state, commands: [] };
+}
+
+function sameTrigger(one: Deferred, other: Deferred): boolean {
+  return one.kind === other.kind && (one.kind !== 'resolved' || other.kind !== 'resolved' || one.call === other.call);
+}
+
+/** What a run's own records carry of the message that started it. */
+function metaOfRun({ run, correlation, traceparent, baggage }: RecordMeta): RecordMeta {
+  return {
+    ...(run === undefined ? {} : { run }),
+    ...(correlation === undefined ? {} : { correlation }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(baggage === undefined ? {} : { baggage }),
+  };
+}

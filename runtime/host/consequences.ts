@@ -1,0 +1,35 @@
+import type { Effect } from '../core/turn/input.ts';
+import type { Attempts } from './attempts.ts';
+import type { HostContext } from './context.ts';
+import type { Mailbox } from './mailbox.ts';
+import type { Waiters } from './waiters.ts';
+
+/**
+ * What follows from a durable turn beside its answers: attempts start or stop, those who wait for runs are told, lines are logged.
+ */
+export class Consequences {
+  readonly #context: HostContext;
+  readonly #attempts: Attempts;
+  readonly #waiters: Waiters;
+
+  constructor(context: HostContext, attempts: Attempts, waiters: Waiters) {
+    this.#context = context;
+    this.#attempts = attempts;
+    this.#waiters = waiters;
+  }
+
+  /** Applies the effects of a turn, in order. */
+  apply(mailbox: Mailbox, effects: readonly Effect[]): void {
+    const { counters, log } = this.#context;
+    for (const effect of effects) {
+      if (effect.kind === 'ended') {
+        counters.runsEnded += 1;
+        this.#waiters.tell(mailbox.stream, effect.run, effect.answer);
+      } else if (effect.kind === 'logged') {
+        const { message, fields } = effect.line;
+        log.info('entity', { ...fields, type: mailbox.definition.type, id: mailbox.id, run: effect.run, message });
+      }
+    }
+    this.#attempts.apply(mailbox, effects);
+  }
+}
