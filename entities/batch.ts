@@ -53,6 +53,8 @@ function added(one: Tally, other: Tally): Tally {
 
 /** Children of one batch, so that a run stays short however many tasks there are. */
 const MAX_CHILDREN = 1_000;
+/** Children are named after their parent, unless that would make their ids longer than ids may be. */
+const MAX_STEM = 200;
 const CHILDREN_AT_ONCE = 10;
 const TASKS_AT_ONCE = 100;
 /** A batch of a thousand tasks tells how far it is ten times, not a thousand times. */
@@ -97,10 +99,11 @@ async function doTasks(batch: Run<typeof model>, { tasks, first = 0 }: Range): P
 async function callChildren(batch: Run<typeof model>, { tasks, childSize, first = 0 }: Range): Promise<void> {
   const shares = Math.ceil(tasks / childSize);
   const childTasks = childSize * Math.ceil(shares / MAX_CHILDREN);
+  const stem = batch.id.length > MAX_STEM ? batch.uuid() : batch.id;
   await forEach(Math.ceil(tasks / childTasks), CHILDREN_AT_ONCE, async (index) => {
     const from = index * childTasks;
     const share = { first: first + from, tasks: Math.min(childTasks, tasks - from), childSize };
-    batch.emit.Progressed(await tallied(batch.call(Batch(`${batch.id}.${index}`).start(share)), share.tasks));
+    batch.emit.Progressed(await tallied(batch.call(Batch(`${stem}.${index}`).start(share)), share.tasks));
   });
 }
 

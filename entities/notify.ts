@@ -10,7 +10,7 @@ const Notice = z.object({
   to: Text,
   about: z.enum(['decision-wanted', 'reminder', 'escalation']),
   subject: Text,
-  token: z.string().max(512).exactOptional(),
+  token: z.string().max(4_096).exactOptional(),
 });
 export type Notice = Readonly<z.output<typeof Notice>>;
 

@@ -139,6 +139,13 @@ describe('a link', () => {
     expect(await world.outcome(sent)).toEqual({ decision: 'rejected' });
   });
 
+  it('of an approval with the longest of ids fits into its notice', async () => {
+    const id = '€'.repeat(255);
+    const sent = await world.signal(Approval(id).request({ ...request, quorum: 1 }), { id: '"'.repeat(128) });
+    await world.callback(link('ann'), { result: { decision: 'approve' } });
+    expect(await world.outcome(sent)).toEqual({ decision: 'approved' });
+  });
+
   it('of who has voted already changes nothing, and the approval goes on', async () => {
     const sent = await world.signal(a.request(request));
     await world.update(vote('bob'));

@@ -56,6 +56,11 @@ describe('a batch', () => {
     expect(world.state(batch, 'b.500')).toMatchObject({ status: 'completed', done: 1, sum: 1_000 });
   });
 
+  it('has children whatever its own id', async () => {
+    const { world } = await workshop();
+    expect(await world.update(Batch('x'.repeat(255)).start({ tasks: 4, childSize: 2 }))).toMatchObject({ done: 4, sum: 6 });
+  });
+
   it('is right for any numbers', async () => {
     const range = fc.record({ tasks: fc.integer({ min: 1, max: 60 }), childSize: fc.integer({ min: 1, max: 70 }), first: fc.nat(9) });
     const { world } = await workshop();
