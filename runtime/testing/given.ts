@@ -10,8 +10,9 @@ import { checkedFreeze } from '../core/plain.ts';
 import { evaluateQuery } from '../core/query.ts';
 import { type NewRecord, type StoredTurn, streamOf } from '../core/record.ts';
 import { Rejection } from '../core/rejection.ts';
+import type { RunHost } from '../core/run/scope.ts';
 import type { Decision, Input } from '../core/turn/input.ts';
-import { runTurn, turnTime } from '../core/turn/run-turn.ts';
+import { isPause, runTurn, turnTime } from '../core/turn/run-turn.ts';
 
 /** An entity with a history, to which one more thing happens. Nothing here changes it: each `when` and `fires` is a new history, so they chain. */
 export interface Given<D extends Declarations, S, E> {
@@ -110,13 +111,11 @@ function happened<O, D extends Declarations, S, E>(past: Past, image: Image, inp
   const turnId = `turn-${past.turns.length}`;
   const time = turnTime(image, nowMs);
   const onDefect = (error: unknown) => throwDefect(image, input, error);
-  const { records, decisions } = runTurn(image, [input], {
-    nowMs: time,
-    turnId,
-    freeze: checkedFreeze,
-    maxTurnBytes: LIMITS.maxTurnBytes,
-    onDefect,
-  });
+  refuseDurable(image, input);
+  const env = { nowMs: time, turnId, freeze: checkedFreeze, maxTurnBytes: LIMITS.maxTurnBytes, onDefect, runs: NO_RUNS };
+  const turn = runTurn(image, [input], env);
+  if (isPause(turn)) throw new Error('a turn of a plain handler does not wait');
+  const { records, decisions } = turn;
   const [decision] = decisions;
   const rejection =
     decision?.kind === 'rejected' ? new Rejection(decision.code, decision.details, decision.by, decision.message) : undefined;
@@ -131,6 +130,29 @@ function happened<O, D extends Declarations, S, E>(past: Past, image: Image, inp
     state: image.state as S,
   };
 }
+
+/** A durable handler waits, and here is nobody to wait for. */
+function refuseDurable({ definition }: Image, input: Input): void {
+  const { signals, timers } = definition;
+  const [name, handler] =
+    input.kind === 'signal'
+      ? [input.name, signals.get(input.name)]
+      : input.kind === 'timer'
+        ? [input.timer, timers.get(input.timer)]
+        : ['', undefined];
+  if (handler === undefined || handler.mode === 'plain') return;
+  throw new Error(`${definition.type}.${name} is ${handler.mode}: given is for plain handlers, use testRuntime`);
+}
+
+/** Plain handlers have no use for it. */
+const NO_RUNS: RunHost = {
+  incarnation: 'given',
+  digest: (text) => text,
+  scoped: (_scope, work) => work(),
+  hasActivity: () => false,
+  isQuery: () => false,
+  tell: () => undefined,
+};
 
 /** The image that the past folds to. */
 function imageOf({ definition, id: known, turns }: Past, id: string): Image {

@@ -1,7 +1,7 @@
 import type { MemoryLog } from '../adapters/memory/event-store-log.ts';
 import { isPerdureError } from '../core/errors.ts';
 import { addressOf, type StreamName } from '../core/record.ts';
-import type { EntityView, HostSurface } from '../host/surface.ts';
+import type { EntityView, HostSurface, OwedView } from '../host/surface.ts';
 
 /** An entity that owes something, or stands still. */
 interface Known {
@@ -107,4 +107,4 @@ export class Obligations {
   }
 }
 
-const WORKING: ReadonlySet<string> = new Set(['activity']);
+const WORKING: ReadonlySet<OwedView['kind']> = new Set(['activity', 'query']);

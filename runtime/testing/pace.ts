@@ -1,8 +1,9 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import { PerdureError } from '../core/errors.ts';
-import type { Attempts } from './attempts.ts';
+import { drained } from './drained.ts';
 import type { Mishaps } from './mishaps.ts';
 import type { Obligations } from './obligations.ts';
+import type { Patience } from './patience.ts';
 import { stuck } from './stuck.ts';
 import type { TestNode } from './test-node.ts';
 import { OpenVerb, type Verb } from './verb.ts';
@@ -11,22 +12,24 @@ import type { VirtualTime } from './virtual-time.ts';
 /** Steps after which the process gets to other things: real I/O, and the test's own time-out. */
 const STEPS_PER_BREATH = 1_000;
 /** Moves of time for one verb that has no limit: beyond, what it waits for will not come. */
-const MAX_MOVES = 10_000;
+const MAX_MOVES = 2_000;
+/** What a move for housekeeping alone counts: there is one every second while an attempt is out. */
+const SMALL_MOVE = 0.1;
 
 export interface PaceParts {
   readonly time: VirtualTime;
-  readonly attempts: Attempts;
+  readonly patience: Patience;
   readonly obligations: Obligations;
   readonly mishaps: Mishaps;
   /** Looks at what has come to rest; what it finds wrong it adds to the mishaps. */
-  readonly inspect: () => void;
+  readonly inspect: () => Promise<void>;
 }
 
 /**
  * The pace of a test: verbs run until they have their outcome and nothing is left that is due; time moves only for those that may skip it.
  *
  * Invariants:
- * P1. A step runs only when all microtasks of the step before have run: in between is `process.nextTick`, which waits for their queue to be empty.
+ * P1. A step runs only when all microtasks of the step before have run.
  * P2. A verb is told when everything that is due at that time has run, so what follows from it without waiting has happened.
  * P3. After a verb was told, its caller goes on before time does: what it starts then belongs to the same time.
  * P4. Time is never waited for: it moves to what is due next, or the verbs fail at once and say what stands open.
@@ -79,7 +82,7 @@ export class Pace {
     while (this.#verbs.length > 0) {
       try {
         await this.#settle();
-        if (!this.#tellVerbs() && !this.#tellChanges()) this.#move();
+        if (!(await this.#tellVerbs()) && !this.#tellChanges()) this.#move();
       } catch (error) {
         this.#failAll(error);
       }
@@ -89,26 +92,26 @@ export class Pace {
 
   /** Runs everything that is due now, and what follows from it. */
   async #settle(): Promise<void> {
-    const { time, obligations, attempts } = this.#parts;
+    const { time, obligations, patience } = this.#parts;
     for (let steps = 1; ; steps += 1) {
-      await (steps % STEPS_PER_BREATH === 0 ? breath() : new Promise<void>((resolve) => process.nextTick(resolve)));
+      await (steps % STEPS_PER_BREATH === 0 ? breath() : drained());
       if (time.step()) continue;
       if (this.#node !== undefined && obligations.look(this.#node.host)) continue;
-      if (!(await attempts.waited())) return;
+      if (!(await patience.waited())) return;
     }
   }
 
   /** Tells the verbs that are over (P2); false if none is. */
-  #tellVerbs(): boolean {
+  async #tellVerbs(): Promise<boolean> {
     const { time, mishaps, inspect } = this.#parts;
     for (const verb of this.#verbs) {
       if (verb.isOver || verb.untilMs > time.nowMs) continue;
       if (this.#node === undefined || !verb.timeUp(this.#node)) verb.fail(this.#stuck(verb.what, 'it had no end within its time'));
     }
-    const over = this.#verbs.filter(({ isOver }) => isOver);
-    if (over.length === 0) return false;
-    this.#verbs = this.#verbs.filter(({ isOver }) => !isOver);
-    inspect();
+    const over = new Set(this.#verbs.filter(({ isOver }) => isOver));
+    if (over.size === 0) return false;
+    await inspect();
+    this.#verbs = this.#verbs.filter((verb) => !over.has(verb));
     for (const verb of over) verb.tell(verb.hasFailed ? undefined : mishaps.take());
     return true;
   }
@@ -123,7 +126,7 @@ export class Pace {
   }
 
   #move(): void {
-    const { time } = this.#parts;
+    const { time, obligations } = this.#parts;
     const limit = Math.min(...this.#verbs.map(({ untilMs }) => untilMs));
     const next = this.#next();
     const toMs = next !== undefined && next <= limit ? next : limit;
@@ -132,14 +135,14 @@ export class Pace {
       return;
     }
     for (const verb of this.#verbs) {
-      verb.moves += 1;
+      verb.moves += toMs === obligations.nextMs(time.nowMs) ? 1 : SMALL_MOVE;
       if (verb.moves > MAX_MOVES && verb.untilMs === Number.POSITIVE_INFINITY) {
         verb.fail(this.#stuck(verb.what, `no end in sight after ${MAX_MOVES} moves of time`));
       }
     }
     const fromMs = time.nowMs;
     time.moveTo(toMs);
-    this.#parts.obligations.moved(fromMs, toMs);
+    obligations.moved(fromMs, toMs);
   }
 
   /**

@@ -6,6 +6,7 @@ import { emptyImage, foldTurn, type Image } from '../core/image.ts';
 import { isJournal } from '../core/journal.ts';
 import { checkedFreeze } from '../core/plain.ts';
 import { type StoredTurn, streamOf } from '../core/record.ts';
+import type { OpenRun } from '../core/run/open-run.ts';
 import { guard } from '../host/guard.ts';
 
 /** The turns of an entity's stream, in order; each reading is a copy of its own. */
@@ -29,9 +30,10 @@ export function eventsOf(
     });
 }
 
-/** What the stream of an entity folds to, from its first record on. Throws `fold-failed`. */
-export function foldedImage(log: MemoryLog, definition: EntityDefinition, id: string): Image {
+/** What the stream of an entity folds to, from its first record on; `onEnded` is told of each run that ended. Throws `fold-failed`. */
+export function foldedImage(log: MemoryLog, definition: EntityDefinition, id: string, onEnded?: (run: OpenRun) => void): Image {
   const image = guard.run(0, id, () => emptyImage(definition, id));
+  if (onEnded !== undefined) image.books.runs.onEnded = onEnded;
   for (const turn of turnsOf(log, definition.type, id)) guard.run(turn.time, turn.turnId, () => foldTurn(image, turn, checkedFreeze));
   if (image.foldError !== undefined) throw new PerdureError('fold-failed', image.foldError);
   return image;

@@ -1,4 +1,4 @@
-import type { EntityView } from '../host/surface.ts';
+import type { EntityView, OwedView } from '../host/surface.ts';
 
 /** Entities named in one message. */
 const MAX_NAMED = 20;
@@ -18,23 +18,17 @@ function linesOf({ type, id, runs, owes, parked, paused }: EntityView): readonly
       ? []
       : [`${whose} is parked (${parked.reason}) at '${parked.signal ?? ''}', ${parked.held} held: ${parked.message}`]),
     ...(paused === null ? [] : [`${whose} is paused by ${paused.by}: ${paused.why}`]),
-    ...runs.map(({ name, signalId, status, ...rest }) => `${whose} run '${name}' (${signalId}) is ${status}${problemOf(rest)}`),
-    ...owes.map(({ kind, name, dueAt, ...rest }) => `${whose} owes ${kind} '${name}', ${dueOf(dueAt)}${failureOf(rest)}`),
+    ...runs.map(({ name, signalId, status, problem }) => `${whose} run '${name}' (${signalId}) is ${status}${problemOf(problem)}`),
+    ...owes.map((owed) => `${whose} owes ${owedOf(owed)}`),
   ];
 }
 
-function dueOf(dueAt: number | null): string {
-  return dueAt === null ? 'without a time' : `due ${new Date(dueAt).toISOString()}`;
+function owedOf({ kind, name, dueAt, failures, lastFailure }: OwedView): string {
+  const due = dueAt === null ? 'without a time' : `due ${new Date(dueAt).toISOString()}`;
+  const failed = failures === undefined || failures === 0 ? '' : `, failed ${failures} times`;
+  return `${kind} '${name}', ${due}${failed}${problemOf(lastFailure)}`;
 }
 
-function problemOf(rest: object): string {
-  const problem: unknown = Reflect.get(rest, 'problem');
-  return problem === undefined || problem === null ? '' : `: ${JSON.stringify(problem)}`;
-}
-
-function failureOf(rest: object): string {
-  const failure: unknown = Reflect.get(rest, 'lastFailure');
-  const attempt: unknown = Reflect.get(rest, 'attempt');
-  const tried = attempt === undefined ? '' : `, attempt ${String(attempt)}`;
-  return failure === undefined || failure === null ? tried : `${tried}, last failure: ${JSON.stringify(failure)}`;
+function problemOf(problem: OwedView['lastFailure']): string {
+  return problem === undefined ? '' : `: ${problem.code}: ${problem.message}`;
 }

@@ -38,8 +38,9 @@ export class TestNode {
     const store = new MortalEventStore(log, this.#life);
     const rows = new MortalReadStore(contents, this.#life);
     const entropy = { turnId: () => dice.id(), random: () => dice.next(), incarnation: dice.id() };
-    const parts = { definitions, activities, store, rows, clock, entropy, guard, log: mishaps.log, freeze: checkedFreeze };
-    this.host = createHost(parts);
+    const drained = (run: () => void) => this.#life.soon(run);
+    const { log: hostLog } = mishaps;
+    this.host = createHost({ definitions, activities, store, rows, clock, drained, entropy, guard, log: hostLog, freeze: checkedFreeze });
     this.projections = new Projections(
       { events: store, rows, clock, log: (_level, message, fields) => told(mishaps, message, fields) },
       [parkedProjection(definitions.map(({ type }) => type)), ...projections],

@@ -7,18 +7,19 @@ import type { ActivityImplementation, AnyImplementation, AnyProjection, Duration
 import { durationMs } from '../core/duration.ts';
 import { TokenWriter } from '../core/token.ts';
 import { installGuard } from '../host/guard.ts';
-import type { AdminRequest, EntityView } from '../host/surface.ts';
+import type { AdminRequest, CallbackRequest, CallbackView, EntityView } from '../host/surface.ts';
 import { projectionDefinition } from '../projection/definitions.ts';
-import { Attempts } from './attempts.ts';
 import { Mishaps } from './mishaps.ts';
 import { Obligations } from './obligations.ts';
 import { Pace } from './pace.ts';
+import { Patience } from './patience.ts';
 import { ReplayChecks } from './replay-checks.ts';
 import { Dice } from './simulation/dice.ts';
 import { eventsOf, foldedImage } from './streams.ts';
 import { TestClient } from './test-client.ts';
 import { TestNode, type TestNodeParts } from './test-node.ts';
 import { VirtualTime } from './virtual-time.ts';
+import { overTheWire } from './wire.ts';
 
 /** What a test runs. */
 export interface TestProgram {
@@ -54,6 +55,8 @@ export interface TestRuntime extends Client {
   state<I extends AnyImplementation>(of: I, id: string): StateOf<I>;
   /** What an operator sees of an entity: open runs, what it owes, parked or paused and why. Rejects `not-found` without a stream, `forgotten`. */
   view(of: AnyImplementation, id: string): Promise<EntityView>;
+  /** Completes or fails a callback; what its run then does at once has happened when it resolves. Rejects `callback-completed`, `callback-closed` … */
+  callback(token: string, outcome: CallbackRequest['outcome']): Promise<CallbackView>;
   /** Carries out an operator's verb. Rejects with the code of what stood against it. */
   admin(request: TestAdminRequest): Promise<EntityView>;
   /** Everything in memory is gone at once, attempts under way included; another node starts on what is stored. */
@@ -66,7 +69,7 @@ export interface TestRuntime extends Client {
  * Starts a node in memory for a test. Throws `invalid-definition`.
  */
 export async function testRuntime(program: TestProgram): Promise<TestRuntime> {
-  const world = new World(program);
+  const world = new TestWorld(program);
   try {
     await world.started();
   } catch (error) {
@@ -78,7 +81,7 @@ export async function testRuntime(program: TestProgram): Promise<TestRuntime> {
 
 const START_AT = new Date('2026-01-01T00:00:00Z');
 
-class World extends TestClient implements TestRuntime {
+class TestWorld extends TestClient implements TestRuntime {
   readonly #parts: WorldParts;
   readonly #uninstall: () => void;
   #node: TestNode;
@@ -129,6 +132,15 @@ class World extends TestClient implements TestRuntime {
     });
   }
 
+  callback(token: string, outcome: CallbackRequest['outcome']): Promise<CallbackView> {
+    const completed = overTheWire(outcome, 'outcome') as CallbackRequest['outcome'];
+    return this.#parts.pace.perform({
+      what: `callback ${token}`,
+      skipsTime: false,
+      ask: ({ host }) => host.callback({ token, outcome: completed }),
+    });
+  }
+
   admin(request: TestAdminRequest): Promise<EntityView> {
     const { type, id, verb } = request;
     const { mishaps, pace } = this.#parts;
@@ -147,7 +159,7 @@ class World extends TestClient implements TestRuntime {
 
   crash(): Promise<void> {
     this.#node.crash();
-    this.#parts.attempts.forget();
+    this.#parts.patience.forget();
     this.#node = this.#start();
     return this.#parts.pace.perform({ what: 'crash', skipsTime: false, ask: async () => undefined });
   }
@@ -159,7 +171,11 @@ class World extends TestClient implements TestRuntime {
 
   async #stop(): Promise<void> {
     try {
-      await this.#parts.pace.perform({ what: 'stop', skipsTime: false, ask: (node) => node.stop() });
+      const { pace, checks, mishaps } = this.#parts;
+      await pace.perform({ what: 'stop', skipsTime: false, ask: (node) => node.stop() });
+      await checks.inspect(true);
+      const mishap = mishaps.take();
+      if (mishap !== undefined) throw mishap;
     } finally {
       this.release();
     }
@@ -183,29 +199,31 @@ interface WorldParts extends TestNodeParts {
   readonly dice: Dice;
   readonly tokens: TokenWriter;
   readonly pace: Pace;
-  readonly attempts: Attempts;
+  readonly patience: Patience;
+  readonly checks: ReplayChecks;
 }
 
 function partsOf({ entities, projections = [], activities = [], seed = 1, startAt = START_AT }: TestProgram): WorldParts {
   const log: MemoryLog = createMemoryLog('test');
   const time = new VirtualTime(startAt.getTime());
   const mishaps = new Mishaps();
-  const attempts = new Attempts();
+  const patience = new Patience();
   const definitions = entities.map(definitionOf);
-  const checks = new ReplayChecks(log, definitions, mishaps);
+  const checks = new ReplayChecks({ log, definitions, activities: activities.map(({ activity }) => activity), mishaps });
   const obligations = new Obligations(log, { seen: (view) => checks.seen(view), failed: (error) => mishaps.add(error) });
-  const pace = new Pace({ time, attempts, obligations, mishaps, inspect: () => checks.inspect() });
+  const pace = new Pace({ time, patience, obligations, mishaps, inspect: () => checks.inspect() });
   return {
     definitions,
     projections: projections.map((one) => projectionDefinition(projectionOf(one))),
-    activities: activities.map((one) => attempts.watched(one)),
+    activities: activities.map((one) => patience.watched(one)),
     log,
     contents: emptyReadContents(),
     time,
     mishaps,
-    attempts,
+    patience,
     dice: new Dice(`test ${seed}`),
     tokens: new TokenWriter(log.storeId),
     pace,
+    checks,
   };
 }

@@ -1,7 +1,7 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import { activity, typed } from 'perdure';
 import { expect, test } from 'vitest';
-import { Attempts } from '../../../runtime/testing/attempts.ts';
+import { Patience } from '../../../runtime/testing/patience.ts';
 import { VirtualTime } from '../../../runtime/testing/virtual-time.ts';
 
 function runAll(time: VirtualTime): void {
@@ -48,9 +48,9 @@ test('V2 time never goes back, and a fraction of a millisecond is rounded up', (
 const look = activity('look', { output: typed<string>() });
 
 /** Real time that is waited for the attempts under way, milliseconds at least. */
-async function patienceOf(attempts: Attempts): Promise<number> {
+async function patienceOf(patience: Patience): Promise<number> {
   let waitedMs = 0;
-  while (await attempts.waited()) waitedMs += 1;
+  while (await patience.waited()) waitedMs += 1;
   return waitedMs;
 }
 
@@ -60,32 +60,32 @@ function called({ work }: { readonly work: unknown }): unknown {
 }
 
 test('A1 an attempt that needs real time gets it; one that never settles is given up, and the next one sooner', async () => {
-  const attempts = new Attempts();
-  expect(await patienceOf(attempts)).toBe(0);
-  const quick = attempts.watched(look.implement(async () => breath('seen')));
+  const patience = new Patience();
+  expect(await patienceOf(patience)).toBe(0);
+  const quick = patience.watched(look.implement(async () => breath('seen')));
   const answer = called(quick);
-  expect(await patienceOf(attempts)).toBeLessThan(40);
+  expect(await patienceOf(patience)).toBeLessThan(40);
   expect(await answer).toBe('seen');
-  const never = attempts.watched(look.implement(() => new Promise(() => undefined)));
+  const never = patience.watched(look.implement(() => new Promise(() => undefined)));
   called(never);
-  expect(await patienceOf(attempts)).toBe(40);
+  expect(await patienceOf(patience)).toBe(40);
   called(never);
-  expect(await patienceOf(attempts)).toBe(5);
+  expect(await patienceOf(patience)).toBe(5);
 });
 
 test('A1 what an implementation returns and throws is not changed', async () => {
-  const attempts = new Attempts();
-  expect(called(attempts.watched(look.implement(() => 'plain')))).toBe('plain');
+  const patience = new Patience();
+  expect(called(patience.watched(look.implement(() => 'plain')))).toBe('plain');
   expect(() =>
     called(
-      attempts.watched(
+      patience.watched(
         look.implement(() => {
           throw new Error('no');
         }),
       ),
     ),
   ).toThrow('no');
-  expect(await patienceOf(attempts)).toBe(0);
-  const failing = called(attempts.watched(look.implement(() => Promise.reject(new Error('later')))));
+  expect(await patienceOf(patience)).toBe(0);
+  const failing = called(patience.watched(look.implement(() => Promise.reject(new Error('later')))));
   await expect(failing).rejects.toThrow('later');
 });

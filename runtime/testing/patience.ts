@@ -8,7 +8,7 @@ import type { ActivityImplementation } from '../core/definition/types.ts';
  * A1. Virtual time is skipped only when every attempt under way has settled or used up its patience: at most PATIENCE_MS of real time, an eighth of that
  *     for an activity whose last attempt did.
  */
-export class Attempts {
+export class Patience {
   readonly #open = new Set<Attempt>();
   /** Activities of which an attempt did not settle in time. */
   readonly #slow = new Set<string>();
