@@ -13,6 +13,11 @@ import type { Enqueue } from './attempt-reports.ts';
 import type { HostContext } from './context.ts';
 import type { DueQueue } from './due-queue.ts';
 
+/** The part of the host's context that attempts know. */
+export type AttemptContext = Pick<HostContext, 'clock' | 'counters' | 'entropy' | 'fail' | 'freeze' | 'log'> & {
+  readonly runs: Pick<HostContext['runs'], 'digest'>;
+};
+
 /** What attempts need of their host. */
 export interface AttemptParts {
   readonly enqueue: Enqueue;
@@ -37,7 +42,7 @@ export interface StarterListener {
  * S2. User code is given no part of the entity's image that it could change (in development and tests: it throws).
  */
 export class AttemptStarter {
-  readonly #context: HostContext;
+  readonly #context: AttemptContext;
   readonly #activities: Activities;
   readonly #parts: AttemptParts;
   readonly #queue: DueQueue;
@@ -45,7 +50,7 @@ export class AttemptStarter {
   readonly #out = new Set<AttemptExecution>();
   #isStopped = false;
 
-  constructor(context: HostContext, activities: Activities, parts: AttemptParts, queue: DueQueue, listener: StarterListener) {
+  constructor(context: AttemptContext, activities: Activities, parts: AttemptParts, queue: DueQueue, listener: StarterListener) {
     this.#context = context;
     this.#activities = activities;
     this.#parts = parts;
@@ -133,7 +138,7 @@ export class AttemptStarter {
     run: OpenRun,
     { what, progress }: AttemptedCall,
   ): Promise<AttemptOutcome> {
-    const { freeze, log } = this.#context;
+    const { freeze, log, runs } = this.#context;
     if (what.kind === 'query') {
       return this.#parts.query(what.message).then(
         (answer) => queryOutcome(attempt.name, answer),
@@ -148,7 +153,7 @@ export class AttemptStarter {
     const info = {
       signal,
       attempt: attempt.number,
-      idempotencyKey: what.key ?? idempotencyKey(run, what.call),
+      idempotencyKey: what.key ?? idempotencyKey(runs, run, what.call),
       meta: { signalId: id, correlationId: meta.correlation ?? id, baggage: meta.baggage ?? {} },
       heartbeat,
       lastHeartbeat: freeze(progress),

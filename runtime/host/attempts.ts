@@ -3,8 +3,7 @@ import { ActivityPaces } from './activity-pace.ts';
 import type { Activities } from './activity-registry.ts';
 import { Attempt, type AttemptedCall, findCall, isAttempted, isHolding, keyOf } from './attempt.ts';
 import { AttemptReports } from './attempt-reports.ts';
-import { type AttemptParts, AttemptStarter } from './attempt-starter.ts';
-import type { HostContext } from './context.ts';
+import { type AttemptContext, type AttemptParts, AttemptStarter } from './attempt-starter.ts';
 import { DueQueue } from './due-queue.ts';
 import type { Mailbox } from './mailbox.ts';
 
@@ -19,7 +18,7 @@ import type { Mailbox } from './mailbox.ts';
  * T4. After `stop` nothing is started and nothing is told.
  */
 export class Attempts {
-  readonly #context: HostContext;
+  readonly #context: AttemptContext;
   readonly #queue: DueQueue;
   readonly #reports: AttemptReports;
   readonly #starter: AttemptStarter;
@@ -28,7 +27,7 @@ export class Attempts {
   readonly #known = new Map<string, Attempt>();
   #isStopped = false;
 
-  constructor(context: HostContext, activities: Activities, parts: AttemptParts) {
+  constructor(context: AttemptContext, activities: Activities, parts: AttemptParts) {
     this.#context = context;
     this.#queue = new DueQueue(context);
     this.#reports = new AttemptReports(context, this.#queue, parts.enqueue);

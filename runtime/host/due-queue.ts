@@ -23,7 +23,7 @@ export class DueQueue {
   readonly #fail: HostContext['fail'];
   #heap: Entry[] = [];
   #live = 0;
-  #entries = 0;
+  #places = 0;
   #cancel: (() => void) | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
   #isLooking = false;
@@ -39,13 +39,18 @@ export class DueQueue {
     return this.#live;
   }
 
+  /** Entries that it keeps for them (Q3). */
+  get entries(): number {
+    return this.#heap.length;
+  }
+
   /** Looks at a thing at `atMs` (milliseconds since 1970), or when it was to be looked at already if that is earlier. */
   watch(item: Due, atMs: number): void {
     if (item.dueAt !== undefined && item.dueAt <= atMs) return;
     if (item.dueAt === undefined) this.#live += 1;
     item.dueAt = atMs;
-    this.#entries += 1;
-    heapPush(this.#heap, { at: atMs, place: this.#entries, item }, before);
+    this.#places += 1;
+    heapPush(this.#heap, { at: atMs, place: this.#places, item }, before);
     this.#arm();
   }
 
