@@ -55,6 +55,8 @@ export class Agenda {
   #subscription: Subscription | undefined;
   #cancel: (() => void) | undefined;
   #stopped = false;
+  /** Has the log been read up to its end? */
+  #isCaughtUp = false;
   /** Have the rows of processes that are gone been looked at? */
   #hasAdopted = false;
 
@@ -74,8 +76,9 @@ export class Agenda {
     this.#schedule();
   }
 
-  /** Entities whose attempts were run by a process that is gone: due at once, whatever their rows say (D4). */
-  async #wakeOrphans(): Promise<void> {
+  /** Wakes entities whose attempts were run by a process that is gone, whatever their rows say (D4). */
+  async #adopt(): Promise<void> {
+    await this.#flush();
     let cursor: string | undefined;
     do {
       const query = { table: TABLE, index: 'incarnation', from: '', limit: LIMITS.maxAgendaPage };
@@ -86,6 +89,7 @@ export class Agenda {
       this.#context.counters.agendaWakeUps += orphans.length;
       cursor = page.cursor;
     } while (cursor !== undefined && !this.#stopped);
+    this.#hasAdopted = true;
   }
 
   async stop(): Promise<void> {
@@ -108,10 +112,10 @@ export class Agenda {
         }
         this.#seen = batch.checkpoint;
         if (this.#pending.size >= MAX_PENDING) await this.#flush();
-        if (batch.caughtUp && !this.#hasAdopted) {
-          this.#hasAdopted = true;
-          await this.#flush();
-          await this.#wakeOrphans();
+        if (batch.caughtUp && !this.#isCaughtUp) {
+          this.#isCaughtUp = true;
+          // What fails now is done in the next round.
+          await this.#adopt().catch((error: unknown) => this.#context.log.error('agenda-failed', { error }));
         }
       }
     } catch (error) {
@@ -146,6 +150,7 @@ export class Agenda {
   /** Writes what changed and wakes what is due, page by page; what is beyond the bound comes in the next round. */
   async #round(): Promise<void> {
     await this.#flush();
+    if (this.#isCaughtUp && !this.#hasAdopted) await this.#adopt();
     let cursor: string | undefined;
     // One bound for all pages: a cursor belongs to its query.
     const to = this.#context.clock.now() + LIMITS.agendaAheadMs;
