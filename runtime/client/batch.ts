@@ -52,7 +52,7 @@ export async function sendBatch(transport: Transport, positions: Positions, mess
   return settled(lines, results);
 }
 
-type LineResult = ProblemBody & { readonly status: number; readonly position?: string };
+type LineResult = ProblemBody & { readonly status: number; readonly position?: string; readonly signalId?: string };
 
 function isOpen(result: LineResult | undefined): boolean {
   return result !== undefined && result.status !== 202 && result.by === undefined && isPassing(result.status, result);
@@ -81,7 +81,7 @@ function settled(lines: readonly Line[], results: readonly (LineResult | undefin
   const sent: Sent<unknown>[] = [];
   for (const [index, { type, id, name, signalId }] of lines.entries()) {
     const result = results[index];
-    if (result?.status === 202) sent[index] = { type, id, name, signalId, position: result.position };
+    if (result?.status === 202) sent[index] = { type, id, name, signalId: result.signalId ?? signalId, position: result.position };
     else {
       const error = errorOf(result?.status ?? 503, result ?? {});
       failures.push({ index, code: error.code, message: error.message, signalId });

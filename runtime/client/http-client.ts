@@ -4,11 +4,22 @@ import { PerdureError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { sendBatch } from './batch.ts';
 import { signalId } from './ids.ts';
+import { isOpen, outcomeError, type RunBody } from './outcome.ts';
 import { Positions } from './positions.ts';
-import { errorOf } from './problem.ts';
 import { rowsOver } from './rows.ts';
 import { Transport, type TransportOptions } from './transport.ts';
-import type { BatchOptions, Client, QueryOptions, Rows, RunStatus, SendOptions, Sent, WaitOptions } from './types.ts';
+import type {
+  BatchOptions,
+  Client,
+  Completed,
+  Completion,
+  QueryOptions,
+  Rows,
+  RunStatus,
+  SendOptions,
+  Sent,
+  WaitOptions,
+} from './types.ts';
 
 /**
  * A client over HTTP. `url`: of any node. `baggage`: what travels with every message, asked for each time. Needs fetch, so it works in Node,
@@ -46,7 +57,8 @@ class HttpClient implements Client {
     const { type, id, name } = message;
     const chosen = options.id ?? signalId();
     const reply = await this.#send('signals', message, chosen, options);
-    return { type, id, name, signalId: chosen, position: reply.position };
+    const { signalId: accepted = chosen } = reply.value as { readonly signalId?: string };
+    return { type, id, name, signalId: accepted, position: reply.position };
   }
 
   async update<O>(message: SignalMessage<O>, options: SendOptions = {}): Promise<O> {
@@ -83,7 +95,7 @@ class HttpClient implements Client {
       const left = Math.max(1, Math.round(until - performance.now()));
       const run = await this.#run(sent, { ...options, timeout: left }, 'wait');
       if (run.status === 'completed') return run.result as O;
-      if (run.status !== 'held' && run.status !== 'running') throw outcomeError(sent, run);
+      if (!isOpen(run)) throw outcomeError(sent, run);
       if (performance.now() >= until) throw new PerdureError('update-timeout', `the run is ${run.status}`, { signalId: sent.signalId });
     }
   }
@@ -92,31 +104,32 @@ class HttpClient implements Client {
     return (await this.#run(sent, {})).status;
   }
 
+  async callback(token: string, completion: Completion, options: WaitOptions = {}): Promise<Completed> {
+    const reply = await this.#transport.ask(
+      {
+        method: 'POST',
+        path: `/v1/callbacks/${encodeURIComponent(token)}`,
+        body: 'error' in completion ? completion : { result: completion.result ?? null },
+        timeoutMs: timeoutMs(options.timeout),
+        signal: options.signal,
+      },
+      this.#positions,
+    );
+    return reply.value as Completed;
+  }
+
   rows<R, X extends string>(projection: Projection<R, X>): Rows<R, X> {
     return rowsOver(projection.name, (path, options) => this.#get(path, options, 'timeout'));
   }
 
-  async #run(sent: Sent<unknown>, options: WaitOptions, wait?: 'wait'): Promise<Run> {
-    return (await this.#get(`${pathOf(sent)}/runs/${encodeURIComponent(sent.signalId)}`, options, wait)) as Run;
+  async #run(sent: Sent<unknown>, options: WaitOptions, wait?: 'wait'): Promise<RunBody> {
+    return (await this.#get(`${pathOf(sent)}/runs/${encodeURIComponent(sent.signalId)}`, options, wait)) as RunBody;
   }
 
   async #get(path: string, options: WaitOptions, waitParameter?: 'timeout' | 'wait'): Promise<unknown> {
     const asking = { method: 'GET' as const, path, timeoutMs: timeoutMs(options.timeout), signal: options.signal };
     return (await this.#transport.ask(waitParameter === undefined ? asking : { ...asking, waitParameter }, this.#positions)).value;
   }
-}
-
-interface Run {
-  readonly status: RunStatus;
-  readonly result?: unknown;
-  readonly problem?: { readonly code: string; readonly message: string; readonly details?: unknown };
-}
-
-/** What a run ended with instead of a result; a rejection is the entity's own. */
-function outcomeError(sent: Address, run: Run): Error {
-  if (run.problem === undefined) return new PerdureError(run.status === 'cancelled' ? 'cancelled' : 'defect', `the run is ${run.status}`);
-  const { code, message, details } = run.problem;
-  return errorOf(500, { code, detail: message, details, ...(run.status === 'rejected' ? { by: `${sent.type}/${sent.id}` } : {}) });
 }
 
 function isList(what: SignalMessage | readonly SignalMessage[]): what is readonly SignalMessage[] {

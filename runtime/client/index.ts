@@ -8,6 +8,8 @@ export type {
   BatchFailure,
   BatchOptions,
   Client,
+  Completed,
+  Completion,
   Page,
   QueryOptions,
   Rows,

@@ -1,4 +1,5 @@
-import { PerdureError } from '../core/errors.ts';
+import { isPerdureError, PerdureError } from '../core/errors.ts';
+import { baggageHeader } from './baggage.ts';
 import type { Positions } from './positions.ts';
 import { errorOf, isPassing, type ProblemBody } from './problem.ts';
 
@@ -6,9 +7,10 @@ import { errorOf, isPassing, type ProblemBody } from './problem.ts';
  * Requests over fetch, repeated while that is safe and may help.
  *
  * Invariants:
- * F1. A request is repeated only as it is: same id, same body. Every request of a client is safe to repeat: reads, and messages with an id.
+ * F1. A request is repeated only as it is: same id, same body. Every request of a client is safe to repeat: reads, messages with an id, completions.
  * F2. Time is one budget: no repetition starts after it, and the server is told what is left.
  * F3. Between repetitions there is a growing, random wait, or the server's `retry-after` where that is longer.
+ * F4. What no request can carry (an id that is no header, a payload that is no JSON) is refused before anything is sent, never repeated.
  */
 export interface TransportOptions {
   readonly url: string;
@@ -62,15 +64,11 @@ export class Transport {
   }
 
   async #once(asking: Asking, positions: Positions, leftMs: number): Promise<Outcome> {
+    const { url, init } = this.#request(asking, positions, leftMs);
     let response: Response;
     let text: string;
     try {
-      response = await fetch(this.#url(asking, leftMs), {
-        method: asking.method,
-        headers: this.#headers(asking, positions),
-        signal: deadline(leftMs + GRACE_MS, asking.signal),
-        ...(asking.body === undefined ? {} : { body: JSON.stringify(asking.body) }),
-      });
+      response = await fetch(url, { ...init, signal: deadline(leftMs + GRACE_MS, asking.signal) });
       text = await response.text();
     } catch (error) {
       asking.signal?.throwIfAborted();
@@ -88,22 +86,36 @@ export class Transport {
     };
   }
 
+  /** F4. */
+  #request(asking: Asking, positions: Positions, leftMs: number) {
+    const items = this.#options.baggage?.() ?? {};
+    try {
+      const headers = new Headers(this.#headers(asking, positions, items));
+      const body = asking.body === undefined ? {} : { body: JSON.stringify(asking.body) };
+      return { url: this.#url(asking, leftMs), init: { method: asking.method, headers, ...body } };
+    } catch (cause) {
+      if (isPerdureError(cause)) throw cause;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new PerdureError('malformed-request', `no request can be made of it: ${why}`, undefined, { cause });
+    }
+  }
+
   #url(asking: Asking, leftMs: number): string {
     if (asking.waitParameter === undefined) return this.#base + asking.path;
     const separator = asking.path.includes('?') ? '&' : '?';
     return `${this.#base}${asking.path}${separator}${asking.waitParameter}=${Math.min(leftMs, MAX_WAIT_MS)}ms`;
   }
 
-  #headers(asking: Asking, positions: Positions): Record<string, string> {
-    const { apiKey, baggage } = this.#options;
-    const items = Object.entries(baggage?.() ?? {});
+  #headers(asking: Asking, positions: Positions, items: Readonly<Record<string, string>>): Record<string, string> {
+    const { apiKey } = this.#options;
+    const travelling = baggageHeader(items);
     const { text } = positions;
     return {
       accept: 'application/json',
       ...asking.headers,
       ...(asking.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-      ...(items.length === 0 ? {} : { baggage: items.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join(',') }),
+      ...(travelling === undefined ? {} : { baggage: travelling }),
       ...(text === undefined ? {} : { 'perdure-position': text }),
     };
   }

@@ -1,12 +1,15 @@
 import type { Address, Duration, Projection, QueryMessage, SignalMessage } from '../core/definition/types.ts';
 
 /**
- * What another service, a browser or a test does with entities: five verbs over messages. Knows contracts only.
+ * What another service, a browser or a test does with entities: six verbs over messages. Knows contracts only.
  *
  * Problems of the runtime are thrown as PerdureError with their code, an entity's "no" as Rejection (`Cart.rejected(error, 'cart-closed')`).
  */
 export interface Client {
-  /** Sends a signal. Durable once this resolves; does not wait for what it leads to. Repeated with its id until it is, within `timeout`. */
+  /**
+   * Sends a signal. Durable once this resolves; does not wait for what it leads to. Repeated with its id until it is, within `timeout`. A `once` signal
+   * that was accepted before has no effect; what it resolves with names the first one, whose outcome stands.
+   */
   signal<O>(message: SignalMessage<O>, options?: SendOptions): Promise<Sent<O>>;
   /**
    * Sends many, in the order of the list. If some fail, the others have been sent; what is thrown is the first one's error, with a BatchFailure
@@ -20,10 +23,18 @@ export interface Client {
   update<O>(message: SignalMessage<O>, options?: SendOptions): Promise<O>;
   /** Evaluates a query. `strong`: in mailbox order; else on the last durable state. */
   query<O>(message: QueryMessage<O>, options?: QueryOptions): Promise<O>;
-  /** Waits for the outcome of a run that a signal opened. Throws as `update`; `unknown-run` if no such run is known. */
+  /**
+   * Waits for the outcome of a run that a signal opened. Throws Rejection, and PerdureError: `cancelled`, `terminated`, `run-stalled` with
+   * `{run, code, message, details?}` as details when it stopped at a defect, `update-timeout` when the time is up, `unknown-run`, `outcome-expired`.
+   */
   outcome<O>(sent: Sent<O>, options?: WaitOptions): Promise<O>;
   /** How far a run is. Throws `unknown-run`. */
   status(sent: Sent<unknown>): Promise<RunStatus>;
+  /**
+   * Completes or fails a callback; the token is all that is needed. Told again the same, it resolves again. Throws `callback-completed` if it was completed
+   * otherwise, `callback-closed` if nobody waits any more, `callback-forged`, `invalid-payload` with what does not fit as details.
+   */
+  callback(token: string, completion: Completion, options?: WaitOptions): Promise<Completed>;
   /** The rows of a projection. Reads wait until they show what this client wrote. */
   rows<R, X extends string>(projection: Projection<R, X>): Rows<R, X>;
   /** Tokens of the newest changes that this client was told of, as one text; undefined before the first. */
@@ -59,6 +70,16 @@ export interface QueryOptions extends WaitOptions {
   readonly consistency?: 'strong' | 'cached';
 }
 
+/** How a callback ends: its result, or an error, which its run sees as a rejection with this code (`[a-z][a-z0-9-]*`, none of the runtime's). */
+export type Completion = { readonly result: unknown } | { readonly error: { readonly code: string; readonly message: string } };
+
+/** The run that waited for a callback; its position is remembered, so that reads wait for it. */
+export interface Completed extends Address {
+  /** Signal id of the run. */
+  readonly run: string;
+}
+
+/** `held`, `queued` and `running` runs go on by themselves, `stalled` ones when an operator retries them; all others have ended. */
 export type RunStatus = 'held' | 'queued' | 'running' | 'stalled' | 'completed' | 'rejected' | 'failed' | 'cancelled' | 'terminated';
 
 /** What a list of signals fails with: the places that failed and why, and what was sent. */

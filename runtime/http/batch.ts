@@ -118,7 +118,8 @@ export class Batch {
   answered(answer: Answer, delivery: BatchDelivery): void {
     const { signalId } = delivery;
     if (answer.kind === 'done') {
-      this.settle(delivery.index, { status: 202, signalId, position: this.#edge.tokens.write(delivery.type, answer.position) });
+      const position = this.#edge.tokens.write(delivery.type, answer.position);
+      this.settle(delivery.index, { status: 202, signalId: answer.first ?? signalId, position });
     } else this.settle(delivery.index, { ...problemOfAnswer(answer), signalId });
   }
 

@@ -5,7 +5,8 @@ import { malformed } from './problem.ts';
 
 /** Headers that travel with a message: trace parent, baggage, tokens. */
 
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Version 255 and ids of zeros only are what the W3C calls invalid. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** Bounds of W3C baggage. */
 const MAX_BAGGAGE_LENGTH = 8_192;
 const MAX_BAGGAGE_ITEMS = 64;

@@ -19,6 +19,7 @@ export function docsPage(document: JsonSchema): string {
 interface Operation {
   readonly tags: readonly string[];
   readonly summary: string;
+  readonly description?: string;
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: unknown }>> };
   readonly responses: Readonly<
     Record<string, { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema: unknown }>> }>
@@ -33,8 +34,8 @@ function operationBlock(method: string, path: string, operation: Operation): str
     return `<tr><td>${escaped(status)}<td>${escaped(response.description).replaceAll('\n', '<br>')}${shown}`;
   });
   return `<details><summary><b>${method.toUpperCase()}</b> <code>${escaped(path)}</code> ${escaped(operation.summary)}</summary>${
-    body === undefined ? '' : `<p>Body</p>${code(body)}`
-  }<table>${rows.join('')}</table></details>`;
+    operation.description === undefined ? '' : `<p>${escaped(operation.description)}</p>`
+  }${body === undefined ? '' : `<p>Body</p>${code(body)}`}<table>${rows.join('')}</table></details>`;
 }
 
 function code(value: unknown): string {

@@ -14,6 +14,7 @@ import { malformed, type Problem, problem, rejection } from './problem.ts';
  * Invariants:
  * G1. The response is written when the host calls `done`, or when the deadline has passed and the host gave the delivery back or kept it.
  * G2. Nothing that happens while a response is written reaches the host's tick.
+ * G3. A `once` signal that was accepted before is answered with the id it was accepted under: that of the run that has the outcome.
  */
 export class EdgeDelivery extends Expiring implements Delivery {
   readonly kind = 'signal';
@@ -100,7 +101,8 @@ function answered(answer: Answer, delivery: Delivery): void {
 }
 
 function writeDone(answer: Extract<Answer, { kind: 'done' }>, delivery: EdgeDelivery): void {
-  const { exchange, signalId } = delivery;
+  const { exchange } = delivery;
+  const { first: signalId = delivery.signalId } = answer;
   const token = delivery.edge.tokens.write(delivery.type, answer.position);
   if (delivery.wants === 'durability') {
     if (exchange.wantsMsgpack) exchange.value(202, { signalId, position: token }, token);

@@ -80,7 +80,7 @@ export class Exchange {
   fail(error: unknown): void {
     const known = problemOf(error);
     if (known === undefined) {
-      this.log.error({ err: error, method: this.req.method, url: this.req.url }, 'a request failed at the edge');
+      this.log.error({ err: error, method: this.req.method, url: withoutSecret(this.req.url) }, 'a request failed at the edge');
       this.problem(problem('invariant-violated'));
     } else this.problem(known);
   }
@@ -89,6 +89,11 @@ export class Exchange {
   refuse(error: HttpProblem | Error): void {
     discardBody(this, 0, () => this.fail(error));
   }
+}
+
+/** A path as it may stand in a log: the token of a callback is a credential. */
+function withoutSecret(url: string | undefined): string | undefined {
+  return url?.replace(/^(\/v1\/callbacks\/)[^?]+/, '$1…');
 }
 
 /** Reads the rest of a body and throws it away, then calls `then` (A2). `alreadyRead` is in bytes. */

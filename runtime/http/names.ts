@@ -22,6 +22,17 @@ export function checkSignalId(id: string, what: string): void {
   if (CONTROL.test(id)) malformed(`${what} has no control characters`);
 }
 
+/** The id of a run from a path or a body: a signal id, or for the run of a timer a longer one made of its name and key. Throws `malformed-request`. */
+export function checkRunId(id: string, what: string): void {
+  if (id.length === 0 || id.length > MAX_RUN_ID_LENGTH) {
+    malformed(`${what} has 1 to ${MAX_RUN_ID_LENGTH} characters, this one has ${id.length}`);
+  }
+  if (CONTROL.test(id)) malformed(`${what} has no control characters`);
+}
+
+/** Of `timer:{name}/{key}#{arming}`, with room for the number. */
+export const MAX_RUN_ID_LENGTH = LIMITS.maxNameLength + LIMITS.maxTimerKeyLength + 32;
+
 /** A signal id from a header, where only printable ASCII travels unharmed. Throws `malformed-request`. */
 export function checkHeaderSignalId(id: string): void {
   checkSignalId(id, 'Idempotency-Key');

@@ -1,7 +1,8 @@
 import type { EntityDefinition, MessageDeclaration } from '../core/definition/erased.ts';
 import { type JsonSchema, jsonSchemaOf } from '../core/definition/json-schema.ts';
 import { type ErrorCode, errorSpec } from '../core/errors.ts';
-import { ADMIN_VERBS } from './admin.ts';
+import type { AdminVerb } from '../host/surface.ts';
+import { ADMIN_VERBS, RUN_VERBS } from './admin.ts';
 
 /** The paths of one entity type in the OpenAPI document. */
 
@@ -10,7 +11,7 @@ export type Paths = Record<string, Record<string, unknown>>;
 const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
 export const schemaRef = ref;
 export const parameterRef = (name: string): JsonSchema => ({ $ref: `#/components/parameters/${name}` });
-const json = (schema: JsonSchema) => ({ 'application/json': { schema }, 'application/msgpack': { schema } });
+export const json = (schema: JsonSchema) => ({ 'application/json': { schema }, 'application/msgpack': { schema } });
 
 /** A response with a body, and with the token in its header when it names a position. */
 export function answers(description: string, schema: JsonSchema, hasToken = false): JsonSchema {
@@ -33,19 +34,21 @@ export function problems(...codes: readonly ErrorCode[]): Record<string, JsonSch
   );
 }
 
-function problemResponse(lines: readonly string[], codes: readonly string[]): JsonSchema {
-  const schema = { allOf: [ref('Problem'), { properties: { code: { enum: codes } } }] };
+function problemResponse(lines: readonly string[], codes: readonly string[], isOpen = false): JsonSchema {
+  const code = isOpen ? { type: 'string', examples: codes } : { enum: codes };
+  const schema = { allOf: [ref('Problem'), { properties: { code } }] };
   return { description: lines.join('\n'), content: { 'application/problem+json': { schema } } };
 }
 
-/** The 409 of a message: the entity's own codes and the table's. */
-function conflicts(definition: EntityDefinition, codes: readonly ErrorCode[]): Record<string, JsonSchema> {
+/** The 409 of a message: the entity's own codes and the table's; a durable handler's may be anybody's whom it calls. */
+function conflicts(definition: EntityDefinition, codes: readonly ErrorCode[], calls = false): Record<string, JsonSchema> {
   const own = [...definition.rejects];
   const lines = [
     ...own.map((code) => `${code}: rejected by ${definition.type}.`),
     ...codes.map((code) => `${code}: ${errorSpec(code).message}`),
+    ...(calls ? ['Or the code of an entity or activity that it called; `by` says whose.'] : []),
   ];
-  return { 409: { ...problemResponse(lines, [...own, ...codes]), 'x-rejections': own } };
+  return { 409: { ...problemResponse(lines, [...own, ...codes], calls), 'x-rejections': own } };
 }
 
 const REQUEST: readonly ErrorCode[] = [
@@ -56,7 +59,7 @@ const REQUEST: readonly ErrorCode[] = [
   'turn-too-large',
   'forgotten',
 ];
-const BUSY: readonly ErrorCode[] = [
+export const BUSY: readonly ErrorCode[] = [
   'overloaded',
   'draining',
   'outcome-unknown',
@@ -65,6 +68,9 @@ const BUSY: readonly ErrorCode[] = [
   'store-failed',
   'store-closed',
 ];
+/** What may become of a run beside a result and its rejections. */
+const RUN_FAILURES: readonly ErrorCode[] = ['run-stalled', 'call-failed'];
+const RUN_CONFLICTS: readonly ErrorCode[] = ['cancelled', 'terminated', 'call-cycle'];
 const USER: readonly ErrorCode[] = [
   'defect',
   'payload-not-plain',
@@ -93,8 +99,22 @@ function operation(type: string, id: string, summary: string, rest: JsonSchema):
   return { operationId: `${type}.${id}`, tags: [type], summary, ...rest };
 }
 
-function messageParts(declaration: MessageDeclaration) {
+/** How its handler runs, as far as a sender should know. */
+function handling({ signals }: EntityDefinition, name: string, { once }: MessageDeclaration): readonly string[] {
+  const mode = signals.get(name)?.mode ?? 'plain';
+  return [
+    ...(mode === 'plain' ? [] : ['Durable: what it does may take long; `…/runs/{signalId}` has its status and outcome.']),
+    ...(mode === 'serial' ? ['Serial: it begins when no other serial run of the entity is open.'] : []),
+    ...(once
+      ? ['Accepted once in the life of the entity: sent again, a signal answers with the id of the first run, an update with its outcome.']
+      : []),
+  ];
+}
+
+function messageParts(definition: EntityDefinition, name: string, declaration: MessageDeclaration) {
+  const described = handling(definition, name, declaration);
   return {
+    ...(described.length === 0 ? {} : { description: described.join(' ') }),
     parameters: ['id', 'idempotencyKey', 'position', 'traceparent', 'baggage'].map(parameterRef),
     requestBody: { required: declaration.input !== undefined, content: json(jsonSchemaOf(declaration.input, 'input')) },
   };
@@ -102,7 +122,7 @@ function messageParts(declaration: MessageDeclaration) {
 
 function signalOperation(definition: EntityDefinition, name: string, declaration: MessageDeclaration): JsonSchema {
   return operation(definition.type, `signal.${name}`, `Sends ${name}; answered once it is durable.`, {
-    ...messageParts(declaration),
+    ...messageParts(definition, name, declaration),
     responses: {
       202: answers('Durable.', ref('Sent'), true),
       ...problems(...REQUEST, 'unknown-entity-type', 'unknown-signal', ...USER, ...BUSY),
@@ -112,15 +132,16 @@ function signalOperation(definition: EntityDefinition, name: string, declaration
 }
 
 function updateOperation(definition: EntityDefinition, name: string, declaration: MessageDeclaration): JsonSchema {
-  const { parameters, requestBody } = messageParts(declaration);
+  const { parameters, ...parts } = messageParts(definition, name, declaration);
+  const waits = definition.signals.get(name)?.mode !== 'plain';
   const result = {
     type: 'object',
     required: ['result', 'revision', 'position'],
     properties: { result: jsonSchemaOf(declaration.output, 'output'), revision: { type: 'integer' }, position: { type: 'string' } },
   };
   return operation(definition.type, `update.${name}`, `Sends ${name} and waits for its outcome.`, {
+    ...parts,
     parameters: [...parameters, parameterRef('timeout')],
-    requestBody,
     responses: {
       200: answers('Handled.', result, true),
       ...problems(
@@ -128,14 +149,14 @@ function updateOperation(definition: EntityDefinition, name: string, declaration
         'unknown-entity-type',
         'unknown-signal',
         ...USER,
-        'run-stalled',
+        ...(waits ? RUN_FAILURES : []),
         ...BUSY,
         'parked',
         'paused',
         'withdrawn',
         'update-timeout',
       ),
-      ...conflicts(definition, ['outcome-expired', 'cancelled']),
+      ...conflicts(definition, waits ? ['outcome-expired', ...RUN_CONFLICTS] : ['outcome-expired'], waits),
     },
   });
 }
@@ -188,10 +209,12 @@ function statePaths(type: string, base: string): Paths {
     },
     [`${base}/runs/{signalId}`]: {
       get: operation(type, 'run', 'Status and outcome of the run that a signal id opened.', {
+        description:
+          'With `wait` it is answered when the run ends or stalls, or when the wait is over. A run that is stalled goes on when an operator retries it.',
         parameters: ['id', 'signalId', 'wait'].map(parameterRef),
         responses: {
           200: answers('The run.', ref('Run')),
-          ...problems('malformed-request', 'unknown-run', 'unknown-entity-type', 'forgotten'),
+          ...problems('malformed-request', 'unknown-run', 'not-found', 'unknown-entity-type', 'forgotten', 'outcome-expired'),
         },
       }),
     },
@@ -199,27 +222,39 @@ function statePaths(type: string, base: string): Paths {
 }
 
 function adminPaths(type: string, base: string): Paths {
-  const one = (verb: string): [string, Record<string, unknown>] => [
-    `${base}/admin/${verb}`,
-    {
-      post: operation(type, `admin.${verb}`, `Operator: ${verb}.`, {
-        parameters: [parameterRef('id')],
-        requestBody: { required: verb === 'edit', content: json(ref(verb === 'edit' ? 'AdminEdit' : 'Admin')) },
-        responses: {
-          200: answers('The entity after it.', ref('Entity'), true),
-          ...problems(
-            'malformed-request',
-            'invalid-payload',
-            'not-found',
-            'unknown-entity-type',
-            'not-parked',
-            'not-paused',
-            'forgotten',
-            'draining',
-          ),
-        },
-      }),
-    },
-  ];
-  return Object.fromEntries(ADMIN_VERBS.map(one));
+  return Object.fromEntries(ADMIN_VERBS.map((verb) => [`${base}/admin/${verb}`, { post: adminOperation(type, verb) }]));
 }
+
+function adminOperation(type: string, verb: AdminVerb): JsonSchema {
+  const ofRuns = RUN_VERBS.includes(verb);
+  const body = verb === 'edit' ? 'AdminEdit' : ofRuns ? 'AdminRun' : 'Admin';
+  return operation(type, `admin.${verb}`, `Operator: ${VERBS[verb]}`, {
+    parameters: [parameterRef('id')],
+    requestBody: { required: verb === 'edit', content: json(ref(body)) },
+    responses: {
+      200: answers('The entity after it.', ref('Entity'), true),
+      ...problems(
+        'malformed-request',
+        'invalid-payload',
+        'not-found',
+        ...(ofRuns ? ['unknown-run' as const] : []),
+        'unknown-entity-type',
+        'not-parked',
+        'not-paused',
+        'forgotten',
+        ...BUSY,
+      ),
+    },
+  });
+}
+
+const VERBS: Readonly<Record<AdminVerb, string>> = {
+  retry: 'what made the entity park is handled again; if it is not parked, its stalled runs go on.',
+  skip: 'what made the entity park is dropped.',
+  edit: 'what made the entity park is handled with another payload.',
+  pause: 'signals are held, updates refused.',
+  resume: 'ends a pause.',
+  cancel: 'asks open runs to stop; they may still compensate, or complete.',
+  terminate: 'ends open runs at once; nothing is compensated.',
+  forget: 'erases the entity for good.',
+};

@@ -1,8 +1,10 @@
 import type { EntityDefinition } from '../core/definition/erased.ts';
 import { type JsonSchema, jsonSchemaOf } from '../core/definition/json-schema.ts';
-import { ERRORS } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import { answers, entityPaths, type Paths, parameterRef, problems, schemaRef } from './openapi-entity.ts';
+import { MAX_CALLBACK_TOKEN_LENGTH } from '../core/run/callback-token.ts';
+import { MAX_RUN_ID_LENGTH } from './names.ts';
+import { answers, BUSY, entityPaths, json, type Paths, parameterRef, problems, schemaRef } from './openapi-entity.ts';
+import { list, object, SCHEMAS, text } from './openapi-schemas.ts';
 import type { ProjectionInfo } from './reader.ts';
 
 /** The OpenAPI 3.1 document of a node, made from its definitions. `secured`: API keys are required. */
@@ -11,14 +13,14 @@ export function openApiDocument(
   projections: ReadonlyMap<string, ProjectionInfo>,
   secured: boolean,
 ): JsonSchema {
-  const paths: Paths = { '/v1/signals': { post: batchOperation() } };
+  const paths: Paths = { '/v1/signals': { post: batchOperation() }, '/v1/callbacks/{token}': { post: callbackOperation() } };
   for (const definition of definitions.values()) Object.assign(paths, entityPaths(definition));
   for (const [name, info] of projections) Object.assign(paths, projectionPaths(name, info));
   return {
     openapi: '3.1.0',
     info: { title: 'Perdure', version: 'v1', description: 'Entities, their signals, updates and queries, and their projections.' },
     ...(secured ? { security: [{ bearer: [] }] } : {}),
-    tags: [...definitions.keys(), ...(projections.size > 0 ? ['projections'] : []), 'batch'].map((name) => ({ name })),
+    tags: [...definitions.keys(), ...(projections.size > 0 ? ['projections'] : []), 'batch', 'callbacks'].map((name) => ({ name })),
     paths,
     components: { schemas: SCHEMAS, parameters: PARAMETERS, securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
   };
@@ -40,6 +42,26 @@ function batchOperation(): JsonSchema {
     responses: {
       200: { description: 'A result per line.', content: forms('BatchResult') },
       ...problems('malformed-request', 'payload-too-large', 'unsupported-media-type'),
+    },
+  };
+}
+
+function callbackOperation(): JsonSchema {
+  return {
+    operationId: 'callback',
+    tags: ['callbacks'],
+    summary: 'Completes or fails a callback that a run waits for.',
+    description:
+      'The token is the credential: no API key is needed, and whoever has the token decides. Told again the same, it answers the same; the first ' +
+      'completion stands. A run whose callback failed sees a rejection with this code.',
+    security: [],
+    parameters: [path('token', MAX_CALLBACK_TOKEN_LENGTH)],
+    requestBody: { required: true, content: json(schemaRef('Completion')) },
+    responses: {
+      200: answers('Durable.', schemaRef('Completed'), true),
+      ...problems('malformed-request', 'invalid-payload', 'callback-forged', 'unknown-entity-type', 'not-found'),
+      ...problems('callback-completed', 'callback-closed', 'forgotten', 'payload-too-large', 'turn-too-large', 'unsupported-media-type'),
+      ...problems(...BUSY, 'parked', 'paused'),
     },
   };
 }
@@ -105,68 +127,14 @@ const duration = { type: 'string', pattern: '^\\d+(ms|s|m)$', examples: ['500ms'
 
 const PARAMETERS = {
   id: path('id', LIMITS.maxEntityIdLength),
-  signalId: path('signalId', LIMITS.maxSignalIdLength),
+  signalId: path('signalId', MAX_RUN_ID_LENGTH),
   idempotencyKey: header('Idempotency-Key', 'Id of the signal: sent twice, it takes effect once.'),
   position: header('perdure-position', 'Token, or tokens of several entity types separated by commas: what the answer must show.'),
   traceparent: header('traceparent', 'W3C Trace Context.'),
   baggage: header('baggage', 'W3C Baggage.'),
   timeout: query('timeout', 'Longest wait; 30s without it, at most 5m.', duration),
-  wait: query('wait', 'Waits this long for the outcome; at most 5m.', duration),
+  wait: query('wait', 'Waits this long for the run to end or stall; not at all without it, at most 5m.', duration),
   consistency: query('consistency', '`strong` waits for its turn in the mailbox.', { type: 'string', enum: ['cached', 'strong'] }),
   from: query('from', 'First revision.', { type: 'integer', minimum: 0 }),
   limit: query('limit', 'Most items of the page.', { type: 'integer', minimum: 1, maximum: LIMITS.maxPage, default: LIMITS.defaultPage }),
-};
-
-const text = { type: 'string' };
-const integer = { type: 'integer' };
-const object = (properties: JsonSchema, required: readonly string[] = Object.keys(properties)) => ({
-  type: 'object',
-  properties,
-  required,
-});
-const list = (items: JsonSchema) => ({ type: 'array', items });
-
-const SCHEMAS: JsonSchema = {
-  Problem: {
-    ...object(
-      { type: text, title: text, status: integer, detail: text, code: text, help: text, errors: {}, details: {}, by: text, signalId: text },
-      ['type', 'title', 'status', 'detail', 'code'],
-    ),
-    description: `RFC 9457. Codes of the runtime: ${Object.keys(ERRORS).join(', ')}; \`by\` is present on an entity's own rejection.`,
-  },
-  Sent: object({ signalId: text, position: text }),
-  BatchLine: object({ type: text, id: text, name: text, payload: {}, signalId: text }, ['type', 'id', 'name']),
-  BatchResult: { oneOf: [object({ status: { const: 202 }, signalId: text, position: text }), schemaRef('Problem')] },
-  Entity: object({
-    type: text,
-    id: text,
-    state: {},
-    revision: integer,
-    position: text,
-    runs: list(object({ signalId: text, name: text, status: text, since: integer })),
-    owes: list(object({ kind: text, name: text, key: text, dueAt: integer })),
-    parked: {
-      oneOf: [
-        { type: 'null' },
-        object({ reason: text, signal: { type: ['string', 'null'] }, message: text, since: integer, held: integer }),
-      ],
-    },
-    paused: { oneOf: [{ type: 'null' }, object({ by: text, why: text, since: integer })] },
-  }),
-  History: object({
-    events: list(object({ revision: integer, type: text, data: {}, metadata: {}, time: integer })),
-    next: { type: ['integer', 'null'] },
-  }),
-  Run: object(
-    {
-      signalId: text,
-      name: text,
-      status: { enum: ['held', 'running', 'completed', 'rejected', 'failed', 'cancelled'] },
-      result: {},
-      problem: object({ code: text, message: text, details: {} }, ['code', 'message']),
-    },
-    ['signalId', 'name', 'status'],
-  ),
-  Admin: object({ by: text, why: text }, []),
-  AdminEdit: object({ by: text, why: text, payload: {} }, ['payload']),
 };

@@ -1,12 +1,10 @@
-import { PerdureError } from '../core/errors.ts';
-import { readBody } from './body.ts';
 import { docsPage } from './docs-page.ts';
 import type { Edge } from './edge.ts';
 import { MetricsPage } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { Routes } from './routes.ts';
 
-/** What operators and tools ask: health, readiness, metrics, the description of the API. And callbacks, which nothing waits for yet. */
+/** What operators and tools ask: health, readiness, metrics, the description of the API. */
 export function operationRoutes(edge: Edge, routes: Routes): void {
   const metrics = new MetricsPage(edge, routes.times);
   const document = openApiDocument(edge.host.definitions, edge.reader.projections, edge.config.apiKeys.length > 0);
@@ -28,9 +26,6 @@ export function operationRoutes(edge: Edge, routes: Routes): void {
   routes.add('GET', '/metrics', async ({ exchange }) => exchange.write(200, metrics.contentType, await metrics.text()));
   routes.add('GET', '/openapi.json', ({ exchange }) => exchange.json(200, openApi));
   routes.add('GET', '/docs', ({ exchange }) => exchange.write(200, 'text/html; charset=utf-8', docs));
-  routes.add('POST', '/v1/callbacks/:token', ({ exchange }) => {
-    readBody(exchange, edge.config.maxBodyBytes, () => exchange.fail(new PerdureError('callback-closed')));
-  });
 }
 
 /** Why the node is not ready; empty when it is. */

@@ -1,7 +1,7 @@
 import type { Answer } from '../core/answer.ts';
 import { PerdureError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { EntityView, RunView } from '../host/surface.ts';
+import type { EntityView } from '../host/surface.ts';
 import type { Clock } from '../ports/clock.ts';
 import { tokensOf } from './context.ts';
 import { Expiring } from './deadlines.ts';
@@ -9,7 +9,7 @@ import type { Edge } from './edge.ts';
 import { problemOfAnswer } from './edge-delivery.ts';
 import type { Exchange } from './exchange.ts';
 import { logReached } from './log-reached.ts';
-import { checkEntityId, checkSignalId } from './names.ts';
+import { checkEntityId, checkRunId } from './names.ts';
 import { isStrong, onlyParameters, queryInput, waitMs, whole } from './parameters.ts';
 import { problem } from './problem.ts';
 import type { Asked, Routes } from './routes.ts';
@@ -20,7 +20,7 @@ import type { Asked, Routes } from './routes.ts';
 export function readRoutes(edge: Edge, routes: Routes, clock: Clock): void {
   routes.add('GET', '/v1/entities/:type/:id', (asked) => entity(edge, asked, clock));
   routes.add('GET', '/v1/entities/:type/:id/history', (asked) => history(edge, asked));
-  routes.add('GET', '/v1/entities/:type/:id/runs/:signalId', (asked) => run(edge, asked, clock));
+  routes.add('GET', '/v1/entities/:type/:id/runs/:signalId', (asked) => run(edge, asked));
   routes.add('GET', '/v1/entities/:type/:id/queries/:name', (asked) => query(edge, asked, clock));
 }
 
@@ -57,24 +57,13 @@ async function history(edge: Edge, asked: Asked): Promise<void> {
   asked.exchange.value(200, { events, next: page.next ?? null });
 }
 
-async function run(edge: Edge, asked: Asked, clock: Clock): Promise<void> {
+async function run(edge: Edge, asked: Asked): Promise<void> {
   const { type, id } = addressed(edge, asked);
   const { signalId = '' } = asked.params;
-  checkSignalId(signalId, 'a signal id');
+  checkRunId(signalId, 'the id of a run');
   onlyParameters(asked.query, ['wait']);
-  const until = clock.now() + waitMs(asked.query, 'wait', 0);
-  let view = await edge.host.run(type, id, signalId);
-  for (let pauseMs = 50; isOpen(view) && !asked.exchange.res.destroyed; pauseMs = Math.min(pauseMs * 2, 1_000)) {
-    const leftMs = until - clock.now();
-    if (leftMs <= 0) break;
-    await new Promise<void>((resolve) => clock.after(Math.min(pauseMs, leftMs), resolve));
-    view = await edge.host.run(type, id, signalId);
-  }
-  asked.exchange.value(200, view);
-}
-
-function isOpen(view: RunView): boolean {
-  return view.status === 'held' || view.status === 'running';
+  const longest = waitMs(asked.query, 'wait', 0);
+  asked.exchange.value(200, await edge.host.run(type, id, signalId, { waitMs: longest }));
 }
 
 function query(edge: Edge, asked: Asked, clock: Clock): Promise<void> | undefined {

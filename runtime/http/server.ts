@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { PerdureError } from '../core/errors.ts';
+import { MAX_CALLBACK_TOKEN_LENGTH } from '../core/run/callback-token.ts';
 import { TokenWriter } from '../core/token.ts';
 import type { HostSurface } from '../host/surface.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -9,6 +10,7 @@ import type { SignalBus } from '../ports/signal-bus.ts';
 import { adminRoutes } from './admin.ts';
 import { ApiKeys } from './api-keys.ts';
 import { batchRoutes } from './batch-route.ts';
+import { CALLBACK_ROUTE, callbackRoutes } from './callbacks.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Edge, EdgeConfig } from './edge.ts';
 import { discardBody, type EdgeLog, Exchange } from './exchange.ts';
@@ -52,8 +54,8 @@ export interface HttpServerOptions {
 
 /** Time for a whole request to come in, against callers that send a byte a minute. */
 const REQUEST_TIMEOUT_MS = 300_000;
-/** Enough for a percent-encoded entity id. */
-const MAX_PARAM_LENGTH = 4_096;
+/** Of the longest part of a path: percent-encoded ids are shorter than tokens of callbacks. */
+const MAX_PARAM_LENGTH = MAX_CALLBACK_TOKEN_LENGTH;
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { host, signals, reader, config, log, clock } = options;
@@ -83,6 +85,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   batchRoutes(edge, routes);
   readRoutes(edge, routes, clock);
   adminRoutes(edge, routes);
+  callbackRoutes(edge, routes);
   projectionRoutes(edge, routes);
   operationRoutes(edge, routes);
   return {
@@ -128,9 +131,10 @@ async function closeWithin(app: FastifyInstance, clock: Clock, withinMs: number)
 const CLOSE_WITHIN_MS = 5_000;
 const SWEEP_MS = 20;
 
-const OPEN = new Set(['/healthz', '/readyz']);
+/** Probes, and what has a credential of its own. */
+const OPEN = new Set(['/healthz', '/readyz', CALLBACK_ROUTE]);
 
-/** Asks for an API key everywhere but at the probes. Without keys there is no hook, so it costs nothing. */
+/** Asks for an API key everywhere but at `OPEN`. Without keys there is no hook, so it costs nothing. */
 function guard(app: FastifyInstance, keys: ApiKeys, times: RouteTimes, log: EdgeLog): void {
   if (keys.isOpen) return;
   app.addHook('onRequest', (request, reply, next) => {

@@ -8,6 +8,8 @@ import { isRejection } from '../../../runtime/core/rejection.ts';
 import { validate } from '../../../runtime/core/schema.ts';
 import type {
   AdminRequest,
+  CallbackRequest,
+  CallbackView,
   EntityView,
   HistoryPage,
   HostMetrics,
@@ -17,6 +19,7 @@ import type {
   RunView,
 } from '../../../runtime/host/surface.ts';
 import type { Delivery } from '../../../runtime/ports/signal-bus.ts';
+import { errand, FakeCallbacks, FakeRuns } from './fake-runs.ts';
 
 /** A contract with what the edge has to translate: payloads, results, rejections, a query, a signal without a payload. */
 export const Tally = entity(
@@ -56,10 +59,15 @@ interface Kept {
  */
 export class FakeHost implements HostSurface {
   readonly storeId = 'store-1';
-  readonly definitions: ReadonlyMap<string, EntityDefinition> = new Map([['tally', definitionOf(tally)]]);
+  readonly definitions: ReadonlyMap<string, EntityDefinition> = new Map([
+    ['tally', definitionOf(tally)],
+    ['errand', errand],
+  ]);
   readonly delivered: Delivery[] = [];
   readonly withdrawn: Delivery[] = [];
   readonly asked: AdminRequest[] = [];
+  readonly runs = new FakeRuns();
+  readonly callbacks = new FakeCallbacks();
   /** While true nothing is taken from the mailboxes. */
   holds = false;
   /** While true what was taken is not answered. */
@@ -81,10 +89,10 @@ export class FakeHost implements HostSurface {
 
   withdraw(delivery: Delivery): boolean {
     this.withdrawn.push(delivery);
+    if (delivery.state !== 'waiting') return false;
     this.#waiting = this.#waiting.filter((other) => other !== delivery);
-    const isTaken = delivery.state !== 'waiting';
-    delivery.state = isTaken ? 'answered' : 'withdrawn';
-    return !isTaken;
+    delivery.state = 'withdrawn';
+    return true;
   }
 
   /** Goes on after `holds` or `keeps`. */
@@ -130,16 +138,23 @@ export class FakeHost implements HostSurface {
     return { events, next: from + limit < records.length ? from + limit : undefined };
   }
 
-  async run(type: string, id: string, signalId: string): Promise<RunView> {
-    const answer = this.#window.get(`${type}/${id}/${signalId}`);
-    if (answer?.kind === 'done') return { signalId, name: 'add', status: 'completed', result: answer.result };
-    if (this.delivered.some((d) => d.signalId === signalId && d.state !== 'answered')) return { signalId, name: 'add', status: 'running' };
-    throw new PerdureError('unknown-run');
+  run(type: string, id: string, signalId: string, { waitMs }: { readonly waitMs: number }): Promise<RunView> {
+    return this.runs.view(signalId, waitMs, () => {
+      const answer = this.#window.get(`${type}/${id}/${signalId}`);
+      if (answer?.kind === 'done') return { signalId, name: 'add', status: 'completed', result: answer.result };
+      const isOpen = this.delivered.some((d) => d.signalId === signalId && d.state !== 'answered');
+      return isOpen ? { signalId, name: 'add', status: 'running' } : undefined;
+    });
+  }
+
+  callback(request: CallbackRequest): Promise<CallbackView> {
+    return this.callbacks.complete(request);
   }
 
   async admin(request: AdminRequest): Promise<EntityView> {
     this.asked.push(request);
     if (request.verb === 'retry') throw new PerdureError('not-parked');
+    if (request.run === 'unknown') throw new PerdureError('unknown-run');
     return this.view(request.type, request.id);
   }
 
@@ -173,8 +188,10 @@ export class FakeHost implements HostSurface {
     this.#waiting = [];
     for (const delivery of taken) {
       delivery.state = 'answered';
-      delivery.done(this.#handle(delivery), delivery);
+      const answer = this.#handle(delivery);
+      if (!this.withdrawn.includes(delivery)) delivery.done(answer, delivery);
     }
+    this.runs.tell();
   }
 
   #handle(delivery: Delivery): Answer {

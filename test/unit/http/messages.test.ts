@@ -133,9 +133,15 @@ test('trace parent and baggage travel with the message; a trace parent that is n
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   const send = (headers: Record<string, string>) => server.app.inject({ method: 'POST', url: SIGNAL, payload: { amount: 1 }, headers });
   await send({ traceparent, baggage: 'tenant=acme, user=J%C3%B6rg;level=gold' });
-  await send({ traceparent: 'nonsense' });
+  const none = [
+    'nonsense',
+    `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    traceparent.replace('-00f067aa0ba902b7', `-${'0'.repeat(16)}`),
+    traceparent.replace('00-', 'ff-'),
+  ];
+  for (const text of none) await send({ traceparent: text });
   expect(host.delivered[0]?.context).toEqual({ traceparent, baggage: { tenant: 'acme', user: 'Jörg' } });
-  expect(host.delivered[1]?.context).toBeUndefined();
+  expect(host.delivered.slice(1).map(({ context }) => context)).toEqual(none.map(() => undefined));
   expect((await send({ baggage: 'a=%zz' })).json()).toMatchObject({ status: 400, code: 'malformed-request' });
   expect((await send({ baggage: Array.from({ length: 65 }, (_, n) => `k${n}=1`).join(',') })).json().code).toBe('malformed-request');
 });

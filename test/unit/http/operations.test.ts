@@ -10,6 +10,8 @@ interface Document {
 }
 interface Operation {
   readonly operationId: string;
+  readonly description?: string;
+  readonly security?: unknown;
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: unknown }>> };
   readonly responses: Readonly<Record<string, ProblemResponse>>;
 }
@@ -77,6 +79,37 @@ test('openapi.json has a path per message, with the schema of its payload and it
   expect(new Set(ids).size).toBe(ids.length);
 });
 
+test('openapi.json says which messages are durable, serial and accepted once, and what may become of their runs', async () => {
+  const { paths } = await document();
+  const of = (path: string) => paths[`/v1/entities/errand/{id}/${path}`]?.['post'];
+  for (const path of ['signals/start', 'updates/start']) {
+    expect(of(path)?.description).toMatch(/^Durable: .*Accepted once/);
+    expect(of(path)?.description).not.toContain('Serial');
+  }
+  expect(of('updates/step')?.description).toMatch(/^Durable: .*Serial: /);
+  expect(of('updates/note')?.description).toBeUndefined();
+  const conflict = (path: string) => of(path)?.responses['409']?.content['application/problem+json']?.schema.allOf?.[1].properties.code;
+  expect(conflict('updates/start')).toMatchObject({
+    examples: expect.arrayContaining(['too-far', 'cancelled', 'terminated', 'call-cycle']),
+  });
+  expect(conflict('updates/note')).toEqual({ enum: ['too-far', 'outcome-expired'] });
+  expect(JSON.stringify(of('updates/start')?.responses['500'])).toContain('run-stalled');
+  expect(JSON.stringify(of('updates/note')?.responses['500'])).not.toContain('run-stalled');
+});
+
+test('openapi.json: callbacks need no API key, verbs over runs take one', async () => {
+  const { server } = setup({ apiKeys: ['key-1'] });
+  const response = await server.app.inject({ method: 'GET', url: '/openapi.json', headers: { authorization: 'Bearer key-1' } });
+  const { paths, security, components }: Document = response.json();
+  expect(security).toEqual([{ bearer: [] }]);
+  expect(paths['/v1/callbacks/{token}']?.['post']?.security).toEqual([]);
+  const body = (verb: string) =>
+    paths[`/v1/entities/errand/{id}/admin/${verb}`]?.['post']?.requestBody?.content['application/json']?.schema;
+  for (const verb of ['retry', 'cancel', 'terminate']) expect(body(verb)).toEqual({ $ref: '#/components/schemas/AdminRun' });
+  expect(body('pause')).toEqual({ $ref: '#/components/schemas/Admin' });
+  expect(components.schemas['AdminRun']).toMatchObject({ properties: { run: { type: 'string' } } });
+});
+
 test('every reference in openapi.json leads somewhere', async () => {
   const described = await document();
   for (const [, kind = '', name = ''] of JSON.stringify(described).matchAll(/"#\/components\/(\w+)\/(\w+)"/g)) {
@@ -99,6 +132,8 @@ test('/docs is one page without scripts or anything from elsewhere', async () =>
   const { headers, body } = await server.app.inject({ method: 'GET', url: '/docs' });
   expect(headers['content-type']).toBe('text/html; charset=utf-8');
   expect(body).toContain('/v1/entities/tally/{id}/updates/add');
+  expect(body).toContain('/v1/callbacks/{token}');
+  expect(body).toContain('Accepted once in the life of the entity');
   expect(body).not.toMatch(/<script|https?:\/\/|src=/);
 });
 
@@ -164,10 +199,8 @@ test('API keys: everything but the probes asks for one', async () => {
   expect([refused.json().code, refused.headers['www-authenticate'], host.delivered.length]).toEqual(['unauthorized', 'Bearer', 0]);
 });
 
-test('a callback that nothing waits for is 410, an unknown path 404', async () => {
+test('an unknown path is 404', async () => {
   const { server } = setup();
-  const closed = await server.app.inject({ method: 'POST', url: '/v1/callbacks/abc', payload: '{"result":1}', headers: JSON_TYPE });
-  expect(closed.json()).toMatchObject({ status: 410, code: 'callback-closed' });
   expect((await server.app.inject({ method: 'DELETE', url: '/v1/entities/tally/1' })).json()).toMatchObject({
     status: 404,
     code: 'not-found',

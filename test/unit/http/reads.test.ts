@@ -110,7 +110,6 @@ test('operators: verbs with who and why, the entity after them as the answer', a
     { type: 'tally', id: '1', verb: 'edit', by: 'http', why: '', payload: { amount: 1 } },
   ]);
   expect((await admin('retry')).json()).toMatchObject({ status: 409, code: 'not-parked' });
-  for (const verb of ['cancel', 'terminate']) expect((await admin(verb)).json()).toMatchObject({ status: 404, code: 'unknown-run' });
   expect((await admin('dance')).json()).toMatchObject({ status: 404, code: 'not-found' });
   for (const [verb, body] of [
     ['edit', {}],
@@ -119,9 +118,33 @@ test('operators: verbs with who and why, the entity after them as the answer', a
     ['pause', { by: '' }],
     ['pause', { why: 'x'.repeat(1_001) }],
     ['pause', []],
+    ['pause', { run: 's-1' }],
+    ['forget', { run: 's-1' }],
+    ['cancel', { payload: 1 }],
+    ['cancel', { run: '' }],
+    ['cancel', { run: 1 }],
+    ['terminate', { run: 'a\n' }],
+    ['retry', { run: 'x'.repeat(416) }],
   ] as const) {
     expect([verb, body, (await admin(verb, body)).json().code]).toEqual([verb, body, 'malformed-request']);
   }
+});
+
+test('operators: cancel, terminate and retry concern one run, or all', async () => {
+  const { server, host } = await withEntity();
+  const admin = (verb: string, payload: object) =>
+    server.app.inject({ method: 'POST', url: `/v1/entities/tally/1/admin/${verb}`, payload });
+  expect((await admin('cancel', { by: 'ann', run: 's-1' })).json()).toMatchObject({ type: 'tally', state: { total: 6 } });
+  expect((await admin('terminate', { why: 'lost', run: 'timer:expiry/a#2' })).statusCode).toBe(200);
+  await admin('retry', { run: 's-1' });
+  await admin('cancel', {});
+  expect((await admin('terminate', { run: 'unknown' })).json()).toMatchObject({ status: 404, code: 'unknown-run' });
+  expect(host.asked.slice(0, 4)).toEqual([
+    { type: 'tally', id: '1', verb: 'cancel', by: 'ann', why: '', run: 's-1' },
+    { type: 'tally', id: '1', verb: 'terminate', by: 'http', why: 'lost', run: 'timer:expiry/a#2' },
+    { type: 'tally', id: '1', verb: 'retry', by: 'http', why: '', run: 's-1' },
+    { type: 'tally', id: '1', verb: 'cancel', by: 'http', why: '' },
+  ]);
 });
 
 test('rows: by key, by index, pages, and waiting for a token', async () => {
