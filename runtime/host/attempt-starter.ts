@@ -92,6 +92,7 @@ export class AttemptStarter {
   #beginOn(attempt: Attempt, image: Image): void {
     const found = findCall(image, attempt.run, attempt.call);
     if (found === undefined || found.call.attempts + 1 !== attempt.number || isHolding(image)) {
+      // One that is only held is planned again by the `recover` that follows the end of the hold.
       attempt.withdraw(this.#queue);
       this.#listener.dropped(attempt);
     } else if (found.call.cancelling) {

@@ -1,7 +1,7 @@
 import type { AttemptOutcome, Effect } from '../core/turn/input.ts';
 import { ActivityPaces } from './activity-pace.ts';
 import type { Activities } from './activity-registry.ts';
-import { Attempt, type AttemptedCall, findCall, isAttempted, isHolding, keyOf } from './attempt.ts';
+import { Attempt, type AttemptedCall, findCall, isAttempted, keyOf } from './attempt.ts';
 import { AttemptReports } from './attempt-reports.ts';
 import { type AttemptContext, type AttemptParts, AttemptStarter } from './attempt-starter.ts';
 import { DueQueue } from './due-queue.ts';
@@ -89,8 +89,6 @@ export class Attempts {
     if (this.#isKnown(mailbox, call)) return;
     const attempt = this.#attemptOf(mailbox, call);
     if (call.cancelling) this.#end(attempt, CANCELLED);
-    // Planned again by the `recover` that follows the end of the hold.
-    else if (mailbox.image !== undefined && isHolding(mailbox.image)) this.#forget(attempt);
     else if (call.nextAt > this.#context.clock.now()) this.#queue.watch(attempt, call.nextAt);
     else this.#due(attempt);
   }

@@ -94,9 +94,8 @@ export interface WorldOptions {
   readonly activities?: readonly ActivityImplementation[];
 }
 
-/** One entity, its image folded from records that the test writes, and the registry under test. */
-export class AttemptWorld {
-  readonly clock = new HandClock();
+/** What the registry under test did. */
+class AttemptTrace {
   readonly counters = new Counters();
   readonly logged: { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
   readonly failures: unknown[] = [];
@@ -106,11 +105,39 @@ export class AttemptWorld {
   readonly queries: { readonly message: Envelope; readonly answer: (answer: Answer) => void }[] = [];
   /** Whoever waits for an image that is not in memory. */
   readonly waking: ((image: Image | undefined) => void)[] = [];
+
+  get outcomes(): readonly AttemptOutcome[] {
+    return this.enqueued.flatMap((one) => (one.kind === 'outcome' ? [one.outcome] : []));
+  }
+
+  get heartbeats(): readonly unknown[] {
+    return this.enqueued.flatMap((one) => (one.kind === 'heartbeat' ? [one.progress] : []));
+  }
+
+  /** What began at a place in the order. */
+  at(index: number): Begun {
+    const begun = this.begun.at(index);
+    if (begun === undefined) throw new Error(`only ${this.begun.length} began`);
+    return begun;
+  }
+
+  /** What was put into the mailbox at a place in the order. */
+  input(index: number): Enqueued {
+    const input = this.enqueued.at(index);
+    if (input === undefined) throw new Error(`only ${this.enqueued.length} were put into the mailbox`);
+    return input;
+  }
+}
+
+/** One entity, its image folded from records that the test writes, and the registry under test. */
+export class AttemptWorld extends AttemptTrace {
+  readonly clock = new HandClock();
   readonly attempts: Attempts;
   mailbox = new Mailbox(box, '1');
   #turns = 0;
 
   constructor({ limits, activities = [] }: WorldOptions = {}) {
+    super();
     const work = (input: unknown, info: ActivityInfo) =>
       new Promise<unknown>((resolve, reject) => void this.begun.push({ input, info, resolve, reject }));
     this.mailbox.image = emptyImage(box, '1');
@@ -201,28 +228,6 @@ export class AttemptWorld {
     this.mailbox.image = image;
     this.attempts.recover(this.mailbox);
     for (const told of this.waking.splice(0)) told(image);
-  }
-
-  get outcomes(): readonly AttemptOutcome[] {
-    return this.enqueued.flatMap((one) => (one.kind === 'outcome' ? [one.outcome] : []));
-  }
-
-  get heartbeats(): readonly unknown[] {
-    return this.enqueued.flatMap((one) => (one.kind === 'heartbeat' ? [one.progress] : []));
-  }
-
-  /** What began at a place in the order. */
-  at(index: number): Begun {
-    const begun = this.begun.at(index);
-    if (begun === undefined) throw new Error(`only ${this.begun.length} began`);
-    return begun;
-  }
-
-  /** What was put into the mailbox at a place in the order. */
-  input(index: number): Enqueued {
-    const input = this.enqueued.at(index);
-    if (input === undefined) throw new Error(`only ${this.enqueued.length} were put into the mailbox`);
-    return input;
   }
 
   #context(): AttemptContext {

@@ -106,6 +106,18 @@ test('E1: an attempt that is not wanted keeps its place until it ends or its tim
   expect([world.begun.length, world.attempts.running]).toEqual([4, 2]);
 });
 
+test('a call that is closed while its next attempt is planned leaves nothing behind', async () => {
+  const world = new AttemptWorld();
+  world.call(1);
+  world.at(0).reject(new Error('boom'));
+  await settled();
+  world.input(0).done(DONE);
+  world.failed(1, 1, 3_600_000);
+  world.resolve(1);
+  world.abort(1);
+  expect(world.clock.timers).toEqual([]);
+});
+
 test('an abort for a call that is unknown and closed is nothing', () => {
   const world = new AttemptWorld();
   world.abort(9);

@@ -140,6 +140,6 @@ test('P2: a clock that goes back neither gives tokens nor takes them', async () 
   pace.enter(2);
   await clock.pass(999);
   expect(begun).toEqual([1]);
-  await clock.pass(3_600_001);
+  await clock.pass(1);
   expect(begun).toEqual([1, 2]);
 });

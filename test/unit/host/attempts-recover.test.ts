@@ -44,13 +44,16 @@ test('a call of another incarnation that is lost while its entity holds is repor
   expect(world.outcomes).toMatchObject([{ kind: 'lost' }]);
 });
 
-test('a recovered call that was asked to stop is cancelled and not started', () => {
+test('a recovered call that was asked to stop is cancelled and not started', async () => {
   const world = new AttemptWorld();
   world.append(['Scheduled', { kind: 'activity', call: 1, activity: 'work', input: 1, policy: {}, incarnation: 'here' }]);
+  const nextAt = world.clock.nowMs + 60_000;
+  world.append(['AttemptFailed', { call: 1, attempt: 1, code: 'x', message: 'x', nextAt, incarnation: 'here' }]);
   world.append(['CancelRequested', { by: 'op', why: '', closes: [] }]);
   world.attempts.recover(world.mailbox);
+  expect(world.outcomes, 'at once, whenever it was to be tried next').toEqual([{ kind: 'cancelled' }]);
+  await world.clock.pass(60_000);
   expect(world.begun).toEqual([]);
-  expect(world.outcomes).toEqual([{ kind: 'cancelled' }]);
 });
 
 test('T1: while an entity holds nothing starts; when it holds no longer all that is owed does, at its time', async () => {
@@ -104,6 +107,18 @@ test('T1: an attempt whose call closed while it was planned does not start', asy
   await world.clock.pass(1_000);
   expect(world.begun.length).toBe(1);
   expect(world.enqueued).toEqual([]);
+});
+
+test('T1: an attempt that a later one has replaced in the image does not start', async () => {
+  const world = new AttemptWorld();
+  world.call(1);
+  world.failed(1, 1, 100);
+  world.append(['AttemptFailed', { call: 1, attempt: 2, code: 'x', message: 'x', nextAt: world.clock.nowMs + 500, incarnation: 'here' }]);
+  await world.clock.pass(499);
+  expect(world.begun.length).toBe(1);
+  world.attempts.apply(world.mailbox, [{ kind: 'attempt', run: 'r', call: 1 }]);
+  await world.clock.pass(1);
+  expect(world.begun.map(({ info }) => info.attempt)).toEqual([1, 3]);
 });
 
 test('T2: attempts survive the passivation of their entity; what is due later has it rehydrated', async () => {
@@ -170,6 +185,7 @@ test('a call that is asked to stop while its entity is being rehydrated for it d
   expect(world.outcomes.at(-1)).toEqual({ kind: 'cancelled' });
   world.rehydrate(image);
   await settled();
+  expect(world.outcomes.length).toBe(2);
   world.call(2);
   expect(world.begun.map(({ input }) => input)).toEqual([{ n: 1 }, { n: 2 }]);
 });

@@ -91,6 +91,18 @@ test('T2: an attempt that ended stays known until its outcome is answered', asyn
   expect(world.begun.length, 'the answer said it was recorded, the image says it was not: it is started again').toBe(2);
 });
 
+test('T2: the answer to an outcome forgets its own attempt, not the next', async () => {
+  const world = new AttemptWorld();
+  world.call();
+  world.at(0).reject(new Error('boom'));
+  await settled();
+  world.failed(1, 1, 100);
+  world.input(0).done(DONE);
+  world.attempts.recover(world.mailbox);
+  await world.clock.pass(100);
+  expect(world.begun.map(({ info }) => info.attempt)).toEqual([1, 2]);
+});
+
 test('R1: an outcome that cannot be taken just now is put into the mailbox again, later and later, until it is', async () => {
   const world = new AttemptWorld();
   world.call();
@@ -201,6 +213,9 @@ test('a query that is called is asked for, and answered as the answer says', asy
 
 test('T4: after stop everything is aborted, nothing is told and nothing starts', async () => {
   const world = new AttemptWorld({ limits: { concurrency: 2 } });
+  world.call(6, { timeoutMs: 50 });
+  await world.clock.pass(50);
+  const late = world.begun.shift();
   world.call(1, { timeoutMs: 100 });
   world.call(2);
   world.call(3);
@@ -209,8 +224,10 @@ test('T4: after stop everything is aborted, nothing is told and nothing starts',
   world.at(0).info.heartbeat({ page: 1 });
   const { length } = world.enqueued;
   world.attempts.stop();
+  expect(world.clock.timers).toEqual([]);
   expect(world.begun.map(({ info }) => info.signal.aborted)).toEqual([true, true]);
   expect(world.at(0).info.signal.reason).toMatchObject({ name: 'AbortError', message: 'the node stops' });
+  late?.resolve(1);
   world.at(0).resolve(1);
   world.at(1).reject(new Error('boom'));
   world.call(5);
