@@ -211,9 +211,9 @@ export class RunExecution {
     return promise;
   }
 
-  /** Idempotency key of a call: the same over attempts, restarts and executions, and no other's. */
+  /** Idempotency key of a call. */
   key(call: number): string {
-    return idempotencyKey(this.identity, call);
+    return idempotencyKey(this.host, this.identity, call);
   }
 
   /** Is this a line that the run goes through by its history, or for the first time? Marks the latter. */
@@ -255,9 +255,16 @@ export class RunExecution {
   }
 }
 
-/** Idempotency key of a call of a run. */
-export function idempotencyKey({ seed, id }: { readonly seed: string; readonly id: string }, call: number): string {
-  return `${seed}/${id}/${call}`;
+/**
+ * Idempotency key of a call: the same over attempts, restarts and executions, and no other's. 22 characters of base64url, whatever the run's id, so that it
+ * may stand in a header.
+ */
+export function idempotencyKey(
+  host: Pick<RunHost, 'digest'>,
+  { seed, id }: { readonly seed: string; readonly id: string },
+  call: number,
+): string {
+  return host.digest(`key/${seed}/${id}/${call}`);
 }
 
 /** Does waiting for it lose nothing when it is given up? */

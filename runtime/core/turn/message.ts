@@ -35,46 +35,44 @@ import { done, nothing, type TurnEnv } from './step.ts';
  * H2. A defect of an update is answered and leaves nothing; one of a signal or a timer parks the entity and holds the message.
  */
 
-/** Handles a new signal or update. */
-export function* handleSignal(image: Image, input: SignalInput, env: TurnEnv, index: number): Generator<void, Step> {
+/** Handles a new signal or update that asks nothing of a run; undefined if it does. */
+export function handlePlain(image: Image, input: SignalInput, env: TurnEnv, index: number): Step | undefined {
   const { definition } = image;
-  if (input.name === REPLY) return yield* handleReply(image, input, index, env);
-  if (input.name === CANCEL) return yield* handleCancel(image, input, index, env);
-  const declaration = definition.declarations.get(input.name);
-  const handler = definition.signals.get(input.name);
-  if (handler === undefined || declaration === undefined) return unknownSignal(image, input);
+  const { name, payload, signalId } = input;
+  const declaration = definition.declarations.get(name);
+  const handler = definition.signals.get(name);
+  if (handler === undefined || declaration === undefined) return isOwn(name) ? undefined : unknownSignal(image, input);
   const first = declaration.once ? acceptedBefore(image, input) : undefined;
   if (first !== undefined) return first;
-  const { name, payload, signalId } = input;
+  if (handler.mode !== 'plain') return undefined;
+  const meta = metaOf(input, declaration.once);
+  const wantsResult = input.wants === 'outcome' || input.idChosen || input.origin?.reply !== undefined;
+  return plainSignal(
+    image,
+    input,
+    runSegment(image, { handler: handler.run, declaration, payload, meta, signalId, index, wantsResult }, env),
+  );
+}
+
+/** Handles a new signal or update that `handlePlain` leaves: for a durable handler, or one that runs send each other. */
+export function* handleDurable(image: Image, input: SignalInput, env: TurnEnv, index: number): Generator<void, Step> {
+  const { definition } = image;
+  const { name, payload, signalId: id } = input;
+  if (name === REPLY) return yield* handleReply(image, input, index, env);
+  if (name === CANCEL) return yield* handleCancel(image, input, index, env);
+  const declaration = definition.declarations.get(name);
+  const handler = definition.signals.get(name);
+  if (handler === undefined || handler.mode === 'plain' || declaration === undefined) return unknownSignal(image, input);
+  const about = { id, name, of: 'signal', handler: handler.run, serial: handler.mode === 'serial', declaration, payload } as const;
   const meta = metaOf(input, declaration.once);
   const wantsOutcome = input.wants === 'outcome';
-  if (handler.mode === 'plain') {
-    const wantsResult = wantsOutcome || input.idChosen || input.origin?.reply !== undefined;
-    return plainSignal(
-      image,
-      input,
-      runSegment(image, { handler: handler.run, declaration, payload, meta, signalId, index, wantsResult }, env),
-    );
-  }
-  const start = yield* startRun(
-    image,
-    {
-      ...{
-        id: signalId,
-        name,
-        of: 'signal',
-        handler: handler.run,
-        serial: handler.mode === 'serial',
-        declaration,
-        payload,
-        meta,
-        facts: NO_FACTS,
-      },
-      ...{ origin: input.origin ?? NO_ORIGIN, wantsOutcome, index },
-    },
-    env,
-  );
+  const start = yield* startRun(image, { ...about, meta, facts: NO_FACTS, origin: input.origin ?? NO_ORIGIN, wantsOutcome, index }, env);
   return start.kind === 'step' ? start.step : invalidSignal(image, input, start.issues);
+}
+
+/** Is it a message that runs send each other? */
+function isOwn(name: string): boolean {
+  return name === REPLY || name === CANCEL;
 }
 
 /** What a signal to a plain handler comes to. */
@@ -123,7 +121,9 @@ function invalidSignal(image: Image, input: SignalInput, issues: readonly Issue[
   const answer = invalidAnswer(`${image.definition.type}.${input.name}`, issues);
   const [first] = issues;
   const message = `the payload of ${image.definition.type}.${input.name} does not fit its schema: ${first?.path}: ${first?.message}`;
-  return refusedCall(image, input, answer, failedOutcome('invalid-payload', message, plainIssues(issues)));
+  const outcome = failedOutcome('invalid-payload', message, plainIssues(issues));
+  // A call is told by the reply alone (H3): whoever delivers it would send a second one for a failure.
+  return refusedCall(image, input, input.origin?.reply === undefined ? answer : done(image), outcome);
 }
 
 /** A `once` signal that was accepted before, under this or another id. */
@@ -145,38 +145,18 @@ export function joined(image: Image, run: string): Decision {
   return open?.stalled === undefined ? { kind: 'joined', run, first: run } : stalledAnswer(image, open, open.stalled);
 }
 
-/** Handles the firing of an armed timer. */
-export function* handleTimer(image: Image, input: TimerInput, env: TurnEnv, index: number): Generator<void, Step> {
+/** Handles the firing of an armed timer; undefined if its handler is durable. */
+export function handlePlainTimer(image: Image, input: TimerInput, env: TurnEnv, index: number): Step | undefined {
   const { definition } = image;
   const handler = definition.timers.get(input.timer);
   if (handler === undefined) {
-    return holdTimer(image, input, {
-      reason: 'defect',
-      name: input.timer,
-      message: `${definition.type} has no handler for timer '${input.timer}'`,
-    });
+    const message = `${definition.type} has no handler for timer '${input.timer}'`;
+    return holdTimer(image, input, { reason: 'defect', name: input.timer, message });
   }
-  const fired = firedRecord(input);
+  if (handler.mode !== 'plain') return undefined;
   const what = { declaration: undefined, payload: input.key, meta: NO_META, index };
-  if (handler.mode !== 'plain') {
-    const id = timerRunId(input, image.books.revision);
-    const serial = handler.mode === 'serial';
-    const facts = [fired];
-    const request = {
-      ...what,
-      id,
-      name: input.timer,
-      of: 'timer' as const,
-      handler: handler.run,
-      serial,
-      facts,
-      origin: NO_ORIGIN,
-      wantsOutcome: false,
-    };
-    const start = yield* startRun(image, request, env);
-    return start.kind === 'step' ? start.step : nothing(image, done(image));
-  }
   const outcome = runSegment(image, { ...what, handler: handler.run, signalId: timerId(input), wantsResult: false }, env);
+  const fired = firedRecord(input);
   switch (outcome.kind) {
     case 'completed': {
       const step = completedStep(image, outcome);
@@ -188,6 +168,25 @@ export function* handleTimer(image: Image, input: TimerInput, env: TurnEnv, inde
     case 'defect':
       return { ...holdTimer(image, input, parkReason(input.timer, outcome)), defect: outcome.error };
   }
+}
+
+/** Handles the firing of a timer with a durable handler. */
+export function* handleDurableTimer(image: Image, input: TimerInput, env: TurnEnv, index: number): Generator<void, Step> {
+  const handler = image.definition.timers.get(input.timer);
+  if (handler === undefined || handler.mode === 'plain') return nothing(image, done(image));
+  const id = timerRunId(input, image.books.revision);
+  const about = {
+    id,
+    name: input.timer,
+    of: 'timer',
+    handler: handler.run,
+    serial: handler.mode === 'serial',
+    declaration: undefined,
+  } as const;
+  const facts = [firedRecord(input)];
+  const request = { ...about, payload: input.key, meta: NO_META, facts, origin: NO_ORIGIN, wantsOutcome: false, index };
+  const start = yield* startRun(image, request, env);
+  return start.kind === 'step' ? start.step : nothing(image, done(image));
 }
 
 const NO_FACTS: readonly NewRecord[] = [];

@@ -130,7 +130,8 @@ function plainReleased(image: Image, held: Held, outcome: SegmentOutcome): Step 
     }
     case 'rejected': {
       const answer = rejectedAnswer(outcome.rejection, image);
-      const records = [...edited, released(meta)];
+      const { once: _once, ...notAccepted } = meta;
+      const records = [...edited, released(notAccepted)];
       if (reply === undefined || answer.kind !== 'rejected') return step(image, records, editBytes);
       const { code, details, by: sayer, message } = answer;
       return step(image, [...records, replyRecord(reply, { kind: 'rejected', code, details, by: sayer, message })], editBytes);

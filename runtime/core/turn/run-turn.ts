@@ -1,4 +1,5 @@
 import { type Answer, failed } from '../answer.ts';
+import type { Bookkeeping } from '../bookkeeping.ts';
 import type { Image } from '../image.ts';
 import { journal, journalType, REPLY } from '../journal.ts';
 import { plainSize } from '../plain.ts';
@@ -8,7 +9,7 @@ import { stalledAnswer, stallRecord } from './conclude.ts';
 import { type Advanced, nextFollowing, reviveWaiting } from './follow.ts';
 import { holdSignal, holdTimer, nameOf, operate, parkAgain } from './hold.ts';
 import type { BeginInput, Decision, Effect, FollowUp, Input, QueryInput, Step } from './input.ts';
-import { handleSignal, handleTimer, joined } from './message.ts';
+import { handleDurable, handleDurableTimer, handlePlain, handlePlainTimer, joined } from './message.ts';
 import { release } from './release.ts';
 import { cancelQueued, handleCallback, handleHeartbeat, handleOutcome, handleWait } from './run-inputs.ts';
 import { startRun } from './start-run.ts';
@@ -56,7 +57,23 @@ export function isPause(turn: TurnResult | Pause): turn is Pause {
  * the caller throws the image away. Takes at least the first input. An entity without durable handlers never pauses.
  */
 export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): TurnResult | Pause {
-  return next(turnSteps(image, inputs, env));
+  const turn = new Collected();
+  // The initial state is frozen here; every later one was when it was reduced.
+  image.state = env.freeze(image.state);
+  const before = owedBy(image.books);
+  if (image.foldError === undefined && image.books.parked?.reason === 'fold') {
+    adopt(image, [journal('Resumed', { of: 'fold', by: 'perdure', why: 'the state can be folded again' })], turn, env);
+  }
+  // As far as it goes without runs it goes without a generator: most turns of most entities are over then.
+  let taken = 0;
+  for (; taken < inputs.length && !image.books.hasRuns; taken += 1) {
+    const input = inputs[taken];
+    const step = input === undefined ? undefined : immediateStep(image, input, env, taken);
+    if (input === undefined || step === undefined) break;
+    if (!takeInput(image, input, step, turn, env)) return ended(image, turn, before, false, env);
+  }
+  if (taken === inputs.length) return ended(image, turn, before, false, env);
+  return next(turnSteps(image, inputs, taken, turn, before, env));
 }
 
 function next(steps: Generator<void, TurnResult>): TurnResult | Pause {
@@ -64,41 +81,47 @@ function next(steps: Generator<void, TurnResult>): TurnResult | Pause {
   return isOver === true ? value : { resume: () => next(steps) };
 }
 
-function* turnSteps(image: Image, inputs: readonly Input[], env: TurnEnv): Generator<void, TurnResult> {
-  const turn = new Collected();
-  // The initial state is frozen here; every later one was when it was reduced.
-  image.state = env.freeze(image.state);
+/** The rest of a turn, from the input at `from` on. */
+function* turnSteps(
+  image: Image,
+  inputs: readonly Input[],
+  from: number,
+  turn: Collected,
+  before: Owed,
+  env: TurnEnv,
+): Generator<void, TurnResult> {
   const { books } = image;
-  const dueBefore = books.wakeAtMs;
-  const owedBefore = books.owesAttempts;
-  if (image.foldError === undefined && books.parked?.reason === 'fold') {
-    adopt(image, [journal('Resumed', { of: 'fold', by: 'perdure', why: 'the state can be folded again' })], turn, env);
-  }
-  // Made for the first entity message that has runs: most turns have none.
-  let following: Following | undefined;
-  for (let index = 0; index < inputs.length; index += 1) {
+  const following: Following = { asked: [], advanced: new Map(), more: false };
+  for (let index = from; index < inputs.length; index += 1) {
     const input = inputs[index];
     if (input === undefined) break;
     if (books.hasRuns) for (const stalled of yield* reviveWaiting(image, env)) takeStalled(image, stalled, turn, env);
-    const step = yield* stepOf(image, input, env, index);
+    const step = immediateStep(image, input, env, index) ?? (yield* stepOf(image, input, env, index));
     if (!takeInput(image, input, step, turn, env)) break;
-    if (!books.hasRuns) continue;
-    following ??= { asked: [], advanced: new Map(), more: false };
     if (step.followUps !== undefined) following.asked.push(...step.followUps);
-    if (!(yield* follow(image, following, turn, index, env))) break;
+    if (books.hasRuns && !(yield* follow(image, following, turn, index, env))) break;
   }
-  const more = following !== undefined && (following.more || following.asked.length > 0);
+  return ended(image, turn, before, following.more || following.asked.length > 0, env);
+}
+
+/** What an entity owed before its turn. */
+interface Owed {
+  readonly dueAt: number | undefined;
+  readonly attempts: boolean;
+}
+function owedBy(books: Bookkeeping): Owed {
+  return { dueAt: books.wakeAtMs, attempts: books.owesAttempts };
+}
+
+/** The end of a turn: the agenda hears of what is owed earlier than before (U6), `more` if runs can go on at once. */
+function ended(image: Image, turn: Collected, before: Owed, more: boolean, env: TurnEnv): TurnResult {
+  const { books } = image;
   const due = books.wakeAtMs;
-  const isEarlier = due !== undefined && (dueBefore === undefined || due < dueBefore);
-  if (more || isEarlier || (books.owesAttempts && !owedBefore) || books.advanceDue) {
-    const incarnation = books.owesAttempts ? { incarnation: env.runs.incarnation } : {};
-    adopt(
-      image,
-      [journal('Wake', { at: more ? env.nowMs : (due ?? env.nowMs), ...incarnation, ...(more ? { advance: true as const } : {}) })],
-      turn,
-      env,
-    );
-  }
+  const isEarlier = due !== undefined && (before.dueAt === undefined || due < before.dueAt);
+  if (!more && !isEarlier && !(books.owesAttempts && !before.attempts) && !books.advanceDue) return turn;
+  const at = more ? env.nowMs : (due ?? env.nowMs);
+  const incarnation = books.owesAttempts ? { incarnation: env.runs.incarnation } : {};
+  adopt(image, [journal('Wake', { at, ...incarnation, ...(more ? { advance: true as const } : {}) })], turn, env);
   return turn;
 }
 
@@ -235,8 +258,8 @@ function adopt(image: Image, records: readonly NewRecord[], turn: Collected, env
   if (records.length > 0) image.turnId = env.turnId;
 }
 
-/** What one input comes to. */
-function* stepOf(image: Image, input: Input, env: TurnEnv, index: number): Generator<void, Step> {
+/** What one input comes to that asks nothing of a run; undefined if it does. */
+function immediateStep(image: Image, input: Input, env: TurnEnv, index: number): Step | undefined {
   const { books, definition } = image;
   if (books.forgotten) return nothing(image, failed('forgotten', `${definition.type}/${image.id} was forgotten`));
   const holding = books.holding || image.foldError !== undefined;
@@ -244,37 +267,52 @@ function* stepOf(image: Image, input: Input, env: TurnEnv, index: number): Gener
     case 'signal': {
       const known = alreadyHandled(image, input);
       if (known !== undefined) return known;
-      return holding && input.name !== REPLY ? holdSignal(image, input) : yield* handleSignal(image, input, env, index);
+      if (!holding) return handlePlain(image, input, env, index);
+      return input.name === REPLY ? undefined : holdSignal(image, input);
     }
     case 'timer':
       if (books.timers.get(input.timer, input.key)?.arming !== input.arming) return nothing(image, done(image));
-      return holding ? holdTimer(image, input) : yield* handleTimer(image, input, env, index);
+      return holding ? holdTimer(image, input) : handlePlainTimer(image, input, env, index);
     case 'query':
       return nothing(image, queried(image, input));
-    case 'release':
-      return yield* release(image, input, env, index);
     case 'operator':
       return operate(image, input);
+    case 'heartbeat':
+      return handleHeartbeat(image, input);
+    case 'advance':
+      return nothing(image, done(image));
+    default:
+      return undefined;
+  }
+}
+
+/** What any other input comes to. */
+function* stepOf(image: Image, input: Input, env: TurnEnv, index: number): Generator<void, Step> {
+  switch (input.kind) {
+    case 'signal':
+      return yield* handleDurable(image, input, env, index);
+    case 'timer':
+      return yield* handleDurableTimer(image, input, env, index);
+    case 'release':
+      return yield* release(image, input, env, index);
     case 'wait':
       return yield* handleWait(image, input, index, env);
     case 'outcome':
       return yield* handleOutcome(image, input, index, env);
-    case 'heartbeat':
-      return handleHeartbeat(image, input);
     case 'callback':
       return yield* handleCallback(image, input, index, env);
     case 'begin':
-      return holding ? nothing(image, done(image)) : yield* beginQueued(image, input, env, index);
-    case 'advance':
+      return yield* beginQueued(image, input, env, index);
+    default:
       return nothing(image, done(image));
   }
 }
 
 /** The next queued serial run, if it is still the next. */
 function* beginQueued(image: Image, input: BeginInput, env: TurnEnv, index: number): Generator<void, Step> {
-  const { runs } = image.books;
+  const { runs, canBegin } = image.books;
   const [first] = runs.queued;
-  if (first?.revision !== input.revision || runs.serial !== undefined) return nothing(image, done(image));
+  if (first?.revision !== input.revision || !canBegin || image.foldError !== undefined) return nothing(image, done(image));
   const { received, meta } = input;
   const { name, of } = received;
   const handler = (of === 'signal' ? image.definition.signals : image.definition.timers).get(name);

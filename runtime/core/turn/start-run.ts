@@ -175,8 +175,10 @@ function rejectedStep(image: Image, request: RunRequest, rejection: Rejection): 
     answer.kind === 'rejected'
       ? { kind: 'rejected' as const, code: answer.code, details: answer.details, by: answer.by, message: answer.message }
       : failedOutcome('call-failed', `${name} was not taken`);
+  const { mark } = meta;
   return {
-    records: [...facts, replyRecord(origin.reply, outcome, meta)],
+    // Not the id, and not that it is accepted once: it was not.
+    records: [...facts, replyRecord(origin.reply, outcome, mark === undefined ? {} : { mark })],
     state: image.state,
     bytes: REPLY_OVERHEAD + 512,
     decision: answer,
