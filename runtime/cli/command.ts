@@ -1,7 +1,11 @@
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
 import { type ResolvedConfig, resolveConfig, SETTINGS } from '../config.ts';
+import type { StreamChecks } from '../host/stream-checks.ts';
+import type { EventStore } from '../ports/event-store.ts';
+import { addExport } from './export.ts';
 import { loadProgram, type Program } from './program.ts';
+import { addReplay } from './replay.ts';
 import { runUntilStopped } from './run.ts';
 
 /** What the command does its work with; tests give their own. */
@@ -14,6 +18,13 @@ export interface CommandIo {
   /** Calls back for every SIGTERM and SIGINT. */
   readonly onStop: (stop: (signal: string) => void) => void;
   readonly start: (program: Program, config: ResolvedConfig) => Promise<{ stop(): Promise<void> }>;
+  /** Writes lines to standard output, no faster than they are read there. Rejects if nobody reads them any more. */
+  readonly pour: (lines: AsyncIterable<string>) => Promise<void>;
+  readonly openStoreForReading: (dataDir: string) => Promise<Pick<EventStore, 'storeId' | 'readStream' | 'subscribe' | 'close'>>;
+  readonly streamChecks: (
+    program: Program,
+    options: { readonly endedRuns: boolean; readonly maxTurnBytes: number },
+  ) => { readonly checks: StreamChecks; release(): void };
 }
 
 /** The command with its subcommands. Every setting is a flag of each, made from the table. */
@@ -30,6 +41,8 @@ export function perdureCommand(io: CommandIo): Command {
     const file = options.program === undefined ? undefined : (await loadProgram(options.program, io.cwd)).config;
     io.print(JSON.stringify(shown(resolveConfig({ env: io.env, flags: flagsOf(options), file })), null, 2));
   });
+  addReplay(perdure, io);
+  addExport(perdure, io, version);
   return perdure;
 }
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env -S node --max-semi-space-size=64
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { openStoreForReading, streamChecks } from '../offline.ts';
 import { start } from '../start.ts';
 import { perdureCommand } from './command.ts';
 import { reportError } from './report.ts';
 
-/** The `perdure` command. The one place that knows the composition root. */
+/** The `perdure` command. The one place that knows the composition roots. */
 const io = {
   env: process.env,
   cwd: process.cwd(),
@@ -14,7 +17,14 @@ const io = {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
   },
   start,
+  pour: (lines: AsyncIterable<string>) => pipeline(Readable.from(ended(lines)), process.stdout, { end: false }),
+  openStoreForReading,
+  streamChecks,
 };
+
+async function* ended(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
+}
 
 try {
   await perdureCommand(io).parseAsync(process.argv);

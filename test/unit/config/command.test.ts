@@ -22,6 +22,8 @@ async function programFile(text: string): Promise<string> {
   return file;
 }
 
+const unasked = () => Promise.reject(new Error('nobody asked for it'));
+
 /** The command with everything around it recorded; `stop` is what a signal does. */
 function command(env: Record<string, string> = {}, stops: () => Promise<void> = async () => {}) {
   const seen = {
@@ -44,6 +46,11 @@ function command(env: Record<string, string> = {}, stops: () => Promise<void> = 
     exit: (code) => seen.exits.push(code),
     onStop: (callback) => {
       stop = callback;
+    },
+    pour: unasked,
+    openStoreForReading: unasked,
+    streamChecks: () => {
+      throw new Error('no check was asked for');
     },
     start: async (program, config) => {
       seen.started.push({ program, config });

@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openEmbeddedStore } from './adapters/embedded/open.ts';
+import { realDrain } from './adapters/real-clock.ts';
+import { definitionOf } from './core/definition/entity.ts';
+import { isPerdureError, PerdureError } from './core/errors.ts';
+import { installGuard } from './host/guard.ts';
+import { StreamChecks } from './host/stream-checks.ts';
+import type { EventStore } from './ports/event-store.ts';
+import type { Program } from './start.ts';
+
+/**
+ * What works on a store without a node: composed here, as `start.ts` composes a node, because only a composition root knows adapters.
+ */
+
+/** A store as those see it who only read. */
+export type OfflineStore = Pick<EventStore, 'storeId' | 'readStream' | 'subscribe' | 'close'>;
+
+/**
+ * Opens the store of a data directory, which no node may use meanwhile. A log that was torn by a crash is mended as a node would at its start; else
+ * nothing is written. Throws `invalid-config` if there is no store, `store-in-use`, `store-too-new`, `store-corrupt`.
+ */
+export async function openStoreForReading(dataDir: string): Promise<OfflineStore> {
+  const partitions = await partitionsOf(dataDir);
+  try {
+    return await openEmbeddedStore({ dir: dataDir, partitions });
+  } catch (error) {
+    if (!isPerdureError(error, 'store-in-use')) throw error;
+    const instead = 'Stop it, or let it tell: perdure export --url http://… > FILE, then perdure replay --file FILE.';
+    throw new PerdureError('store-in-use', `The data directory ${dataDir} is in use by another process. ${instead}`, undefined, {
+      cause: error,
+    });
+  }
+}
+
+/** As the store was made, whatever is configured now; what is wrong with the file is told by whoever opens the store. */
+async function partitionsOf(dataDir: string): Promise<number> {
+  const path = join(dataDir, 'store.json');
+  try {
+    const { partitions } = JSON.parse(await readFile(path, 'utf8')) as { readonly partitions?: unknown };
+    return Number(partitions);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return Number.NaN;
+    throw new PerdureError('invalid-config', `there is no store in ${dataDir}: ${path} cannot be read`, undefined, { cause });
+  }
+}
+
+/**
+ * Checks of streams against a program, with the determinism guard in place until `release`. `endedRuns`: also of runs that have ended. Throws
+ * `invalid-definition`.
+ */
+export function streamChecks(
+  program: Program,
+  options: { readonly endedRuns: boolean; readonly maxTurnBytes: number },
+): { readonly checks: StreamChecks; release(): void } {
+  const checks = new StreamChecks({
+    ...options,
+    definitions: program.entities.map(definitionOf),
+    activities: (program.activities ?? []).map(({ activity }) => activity),
+    drained: () => new Promise(realDrain),
+    freeze: (value) => value,
+    isStrict: false,
+  });
+  return { checks, release: installGuard() };
+}
