@@ -37,7 +37,10 @@ export class AttemptExecution implements Due {
   readonly #queue: DueQueue;
   readonly #listener: AttemptListener;
   readonly #heartbeats: AttemptHeartbeats;
-  readonly #controller = new AbortController();
+  /** Made for whoever looks at the signal: most activities do not, and it costs more than all the rest. */
+  #controller: AbortController | undefined;
+  /** Why it is of no use any more. */
+  #reason: Error | undefined;
   readonly #endAtMs: number;
   readonly #endText: string;
   readonly #silenceText: string;
@@ -64,12 +67,16 @@ export class AttemptExecution implements Due {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
     return this.#controller.signal;
   }
 
   /** What `heartbeat` of the activity does. Throws the signal's reason (E3), `payload-not-plain`, `payload-too-large`. */
   readonly heartbeat = (progress?: unknown): void => {
-    this.signal.throwIfAborted();
+    if (this.#reason !== undefined) throw this.#reason;
     if (this.#state !== 'out') return;
     this.#heartbeats.beat(progress, this.#clock.now());
     this.#watch();
@@ -84,21 +91,21 @@ export class AttemptExecution implements Due {
   cancel(): void {
     if (this.#state !== 'out') return;
     this.#state = 'stopping';
-    this.#controller.abort(new CancelledError());
+    this.#abort(new CancelledError());
   }
 
   /** Nobody waits for it any more. */
   abandon(why: string): void {
     if (this.#state !== 'out' && this.#state !== 'stopping') return;
     this.#state = 'unwanted';
-    this.#abort('AbortError', why);
+    this.#abort(new DOMException(why, 'AbortError'));
   }
 
   /** Somebody else found it lost, and another takes its place. */
   supersede(why: string): void {
     if (this.#state !== 'out' && this.#state !== 'stopping') return;
     this.#leave('given-up');
-    this.#abort('AbortError', why);
+    this.#abort(new DOMException(why, 'AbortError'));
   }
 
   due(nowMs: number): void {
@@ -127,7 +134,7 @@ export class AttemptExecution implements Due {
     const state = this.#state;
     this.#leave(state === 'unwanted' ? 'over' : 'given-up');
     if (state !== 'unwanted') this.#tell(state === 'stopping' ? CANCELLED : { kind: 'lost', message });
-    this.#abort('TimeoutError', message);
+    this.#abort(new DOMException(message, 'TimeoutError'));
   }
 
   #tell(outcome: AttemptOutcome): void {
@@ -140,9 +147,11 @@ export class AttemptExecution implements Due {
     this.#listener.left();
   }
 
-  /** The names that the platform's own signals abort with. User code hears of it in here, so it is the last thing done. */
-  #abort(name: 'AbortError' | 'TimeoutError', why: string): void {
-    if (!this.signal.aborted) this.#controller.abort(new DOMException(why, name));
+  /** With the names that the platform's own signals abort with. User code hears of it in here, so it is the last thing done. */
+  #abort(reason: Error): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
   }
 
   #record(progress: unknown, answered: () => void): void {

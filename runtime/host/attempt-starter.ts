@@ -133,12 +133,7 @@ export class AttemptStarter {
     this.#parts.enqueue(mailbox.stream, { kind: 'heartbeat', run, call, attempt: number, progress, done });
   }
 
-  #work(
-    attempt: Attempt,
-    { signal, heartbeat }: AttemptExecution,
-    run: OpenRun,
-    { what, progress }: AttemptedCall,
-  ): Promise<AttemptOutcome> {
+  #work(attempt: Attempt, execution: AttemptExecution, run: OpenRun, { what, progress }: AttemptedCall): Promise<AttemptOutcome> {
     const { freeze, log, runs } = this.#context;
     if (what.kind === 'query') {
       return this.#parts.query(what.message).then(
@@ -152,11 +147,13 @@ export class AttemptStarter {
     }
     const { meta, id } = run;
     const info = {
-      signal,
+      get signal() {
+        return execution.signal;
+      },
       attempt: attempt.number,
       idempotencyKey: what.key ?? idempotencyKey(runs, run, what.call),
       meta: { signalId: id, correlationId: meta.correlation ?? id, baggage: meta.baggage ?? {} },
-      heartbeat,
+      heartbeat: execution.heartbeat,
       lastHeartbeat: freeze(progress),
     };
     return perform(activity, freeze(what.input), info, (error) => log.warn('activity-threw', { ...attempt.fields, error }));

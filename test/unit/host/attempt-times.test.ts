@@ -103,6 +103,25 @@ test('E4: an attempt that is silent for its heartbeat time-out is lost', async (
   expect(world.heartbeats, 'without progress nothing is recorded').toEqual([]);
 });
 
+test('E3: whoever looks at the signal only after its abort finds it aborted', async () => {
+  const world = new AttemptWorld();
+  world.call(1, { timeoutMs: 300 });
+  await world.clock.pass(300);
+  const { signal } = world.at(0).info;
+  expect([signal.aborted, signal.reason.name]).toEqual([true, 'TimeoutError']);
+  expect(world.at(0).info.signal).toBe(signal);
+});
+
+test('E3: whoever listens to the signal hears of its abort', async () => {
+  const world = new AttemptWorld();
+  world.call(1, { timeoutMs: 300 });
+  const heard: unknown[] = [];
+  const { signal } = world.at(0).info;
+  signal.addEventListener('abort', () => heard.push(signal.reason.message, world.outcomes.length));
+  await world.clock.pass(300);
+  expect(heard, 'when the loss has been told').toEqual(['no answer within 300 ms', 1]);
+});
+
 test('E3: after its time-out heartbeat throws the reason of the abort', async () => {
   const world = new AttemptWorld();
   world.call(1, { timeoutMs: 300 });
