@@ -1,6 +1,7 @@
+import { outcomeError } from '../client/outcome.ts';
 import type { Answer } from '../core/answer.ts';
 import type { Address } from '../core/definition/types.ts';
-import { type ErrorCode, PerdureError } from '../core/errors.ts';
+import { PerdureError } from '../core/errors.ts';
 import { Rejection } from '../core/rejection.ts';
 import type { RunView } from '../host/surface.ts';
 import type { Mishaps } from './mishaps.ts';
@@ -18,15 +19,8 @@ export function doneOf(of: Address, answer: Answer, mishaps: Mishaps): Done {
   throw mishaps.original(of, new PerdureError(answer.code, message, details));
 }
 
-/** May it still come to something by itself? */
-export function isOpen({ status }: RunView): boolean {
-  return status === 'queued' || status === 'held' || status === 'running';
-}
-
 /** The result of a run that has ended. Throws Rejection or PerdureError if it ended otherwise, or is stalled. */
-export function outcomeOf(of: Address, run: RunView, mishaps: Mishaps): unknown {
+export function outcomeOf(sent: Address & { readonly signalId: string }, run: RunView, mishaps: Mishaps): unknown {
   if (run.status === 'completed') return overTheWire(run.result ?? null, 'result');
-  const { code, message, details } = run.problem ?? { code: 'call-failed', message: `the run is ${run.status}` };
-  if (run.status === 'rejected') throw new Rejection(code, overTheWire(details, 'details'), `${of.type}/${of.id}`, message);
-  throw mishaps.original(of, new PerdureError(code as ErrorCode, message, details));
+  throw mishaps.original(sent, outcomeError(sent, run));
 }

@@ -8,6 +8,8 @@ interface Known {
   readonly view: EntityView;
   /** When something of it is due, milliseconds since 1970, in order. */
   readonly dueAt: readonly number[];
+  /** From when on it works: the earliest of its attempts, out or planned. */
+  readonly worksAt: number;
 }
 
 /** Who is told what the host says. */
@@ -50,11 +52,6 @@ export class Obligations {
     return true;
   }
 
-  /** A new node has taken over: it is asked about everything. */
-  restarted(): void {
-    for (const stream of this.#known.keys()) this.#ask.add(stream);
-  }
-
   /** Time was moved: what was due in between is to be looked at (O1). */
   moved(fromMs: number, toMs: number): void {
     for (const [stream, { dueAt }] of this.#known) {
@@ -74,10 +71,7 @@ export class Obligations {
 
   /** Is work under way whose end no entity has a time for: an attempt, or one that waits for its turn? */
   isWorking(nowMs: number): boolean {
-    for (const { view } of this.#known.values()) {
-      if (view.parked !== null || view.paused !== null) continue;
-      if (view.owes.some(({ kind, dueAt }) => WORKING.has(kind) && (dueAt ?? nowMs) <= nowMs)) return true;
-    }
+    for (const { worksAt } of this.#known.values()) if (worksAt <= nowMs) return true;
     return false;
   }
 
@@ -97,14 +91,23 @@ export class Obligations {
     try {
       const view = await host.view(address.type, address.id, { strong: false });
       this.#told.seen(view);
-      const dueAt = view.owes.map((owed) => owed.dueAt ?? Number.POSITIVE_INFINITY).filter(Number.isFinite);
-      if (view.owes.length === 0 && view.runs.length === 0 && view.parked === null && view.paused === null) this.#known.delete(stream);
-      else this.#known.set(stream, { view, dueAt: dueAt.sort((one, other) => one - other) });
+      this.#know(stream, view);
     } catch (error) {
       if (!isPerdureError(error, 'forgotten') && !isPerdureError(error, 'not-found')) this.#told.failed(error);
       this.#known.delete(stream);
     }
   }
+
+  #know(stream: StreamName, view: EntityView): void {
+    const { owes, runs, parked, paused } = view;
+    if (owes.length === 0 && runs.length === 0 && parked === null && paused === null) this.#known.delete(stream);
+    else this.#known.set(stream, { view, dueAt: owes.flatMap(({ dueAt }) => dueAt ?? []), worksAt: worksAt(view) });
+  }
 }
 
+/** What stands still does not work. What is owed comes soonest first. */
+function worksAt({ owes, parked, paused }: EntityView): number {
+  const first = parked === null && paused === null ? owes.find(({ kind }) => WORKING.has(kind)) : undefined;
+  return first === undefined ? Number.POSITIVE_INFINITY : (first.dueAt ?? 0);
+}
 const WORKING: ReadonlySet<OwedView['kind']> = new Set(['activity', 'query']);

@@ -1,5 +1,6 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import { PerdureError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
 import { drained } from './drained.ts';
 import type { Mishaps } from './mishaps.ts';
 import type { Obligations } from './obligations.ts';
@@ -12,9 +13,12 @@ import type { VirtualTime } from './virtual-time.ts';
 /** Steps after which the process gets to other things: real I/O, and the test's own time-out. */
 const STEPS_PER_BREATH = 1_000;
 /** Moves of time for one verb that has no limit: beyond, what it waits for will not come. */
-const MAX_MOVES = 2_000;
+const MAX_MOVES = 1_000;
 /** What a move for housekeeping alone counts: there is one every second while an attempt is out. */
 const SMALL_MOVE = 0.1;
+
+/** Within this time a node takes up what another left: the agenda's first two rounds. */
+const RECOVERY_MS = 2 * LIMITS.agendaPollMs;
 
 export interface PaceParts {
   readonly time: VirtualTime;
@@ -40,6 +44,7 @@ export class Pace {
   #node: TestNode | undefined;
   #isRunning = false;
   #isClosed = false;
+  #recoversUntilMs = 0;
   /** Resolved when something has changed. */
   #changes: (() => void)[] = [];
   #changedAt = '';
@@ -51,7 +56,8 @@ export class Pace {
   /** Starts a node; verbs under way ask it as soon as it runs. If it cannot start, they fail. */
   start(node: TestNode): void {
     this.#node = undefined;
-    this.#parts.obligations.restarted();
+    const { time, obligations } = this.#parts;
+    if (obligations.seen > 0) this.#recoversUntilMs = time.nowMs + RECOVERY_MS;
     node.start().then(
       () => {
         this.#node = node;
@@ -127,6 +133,7 @@ export class Pace {
 
   #move(): void {
     const { time, obligations } = this.#parts;
+    if (this.#failEarly()) return;
     const limit = Math.min(...this.#verbs.map(({ untilMs }) => untilMs));
     const next = this.#next();
     const toMs = next !== undefined && next <= limit ? next : limit;
@@ -145,23 +152,29 @@ export class Pace {
     obligations.moved(fromMs, toMs);
   }
 
+  /** A verb that could only be told of a mishap when it ends is told now: what it waits for may never come for it. */
+  #failEarly(): boolean {
+    const verb = this.#verbs.find(({ time }) => time !== 'runs');
+    const mishap = verb === undefined ? undefined : this.#parts.mishaps.take();
+    if (verb === undefined || mishap === undefined) return false;
+    verb.fail(mishap);
+    return true;
+  }
+
   /**
    * Where time may go. The clock is full of housekeeping that comes every second for ever, so it counts only while something is under way for which no
-   * entity has a time; from one obligation to the next it is skipped, as by a machine that sleeps.
+   * entity has a time, or a node has just started; from one obligation to the next it is skipped, as by a machine that sleeps.
    */
   #next(): number | undefined {
     const { time, obligations } = this.#parts;
-    if (this.#verbs.some(({ skipsTime }) => !skipsTime)) return time.nextMs;
+    if (this.#verbs.some((verb) => verb.time === 'still')) return time.nextMs;
     const next = obligations.nextMs(time.nowMs);
-    if (!obligations.isWorking(time.nowMs)) return next;
+    if (!obligations.isWorking(time.nowMs) && time.nowMs >= this.#recoversUntilMs) return next;
     return Math.min(next ?? Number.POSITIVE_INFINITY, time.nextMs ?? Number.POSITIVE_INFINITY);
   }
 
   #stuck(what: string, why: string): Error {
-    const { obligations, time, mishaps } = this.#parts;
-    const error = stuck(what, why, obligations.open(), time.nowMs);
-    error.cause = mishaps.take();
-    return error;
+    return stuck(what, why, this.#parts.obligations.open(), this.#parts.time.nowMs);
   }
 
   #failAll(error: unknown): void {

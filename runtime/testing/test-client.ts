@@ -1,11 +1,23 @@
+import { isOpen } from '../client/outcome.ts';
 import { Positions } from '../client/positions.ts';
-import type { BatchOptions, Client, QueryOptions, Rows, RunStatus, SendOptions, Sent, WaitOptions } from '../client/types.ts';
+import type {
+  BatchOptions,
+  Client,
+  Completed,
+  Completion,
+  QueryOptions,
+  Rows,
+  RunStatus,
+  SendOptions,
+  Sent,
+  WaitOptions,
+} from '../client/types.ts';
 import type { Answer } from '../core/answer.ts';
 import type { Address, Envelope, Projection, QueryMessage, SignalMessage } from '../core/definition/types.ts';
 import { PerdureError } from '../core/errors.ts';
 import type { TokenWriter } from '../core/token.ts';
 import type { Delivery } from '../ports/signal-bus.ts';
-import { type Done, doneOf, isOpen, outcomeOf } from './answers.ts';
+import { type Done, doneOf, outcomeOf } from './answers.ts';
 import type { Mishaps } from './mishaps.ts';
 import type { Pace } from './pace.ts';
 import type { Dice } from './simulation/dice.ts';
@@ -56,8 +68,8 @@ export class TestClient implements Client {
 
   async #one(message: Envelope, options: SendOptions): Promise<Sent<unknown>> {
     const { type, id, name } = message;
-    const { position, signalId } = await this.#deliver('signal', message, options);
-    return { type, id, name, signalId, position };
+    const { position, signalId, first = signalId } = await this.#deliver('signal', message, options);
+    return { type, id, name, signalId: first, position };
   }
 
   async update<O>(message: SignalMessage<O>, options: SendOptions = {}): Promise<O> {
@@ -76,7 +88,7 @@ export class TestClient implements Client {
     let delivery: Delivery | undefined;
     const settled = await this.#parts.pace.perform({
       what: `${verb} ${type}/${id}.${name}`,
-      skipsTime: verb === 'update',
+      time: verb === 'update' ? 'skips' : 'still',
       ...waitOf(options),
       ask: async ({ host }) => {
         const given = await new Promise<Answer>((done) => {
@@ -98,7 +110,7 @@ export class TestClient implements Client {
     const input = overTheWire(payload, 'payload');
     const { result } = await this.#parts.pace.perform({
       what: `query ${type}/${id}.${name}`,
-      skipsTime: false,
+      time: 'still',
       ...waitOf(options),
       ask: async ({ host }) => {
         const strong = options.consistency === 'strong';
@@ -114,7 +126,7 @@ export class TestClient implements Client {
     const { mishaps, pace } = this.#parts;
     return pace.perform<O>({
       what: `outcome of ${type}/${id}.${name} (${signalId})`,
-      skipsTime: true,
+      time: 'skips',
       ...waitOf(options),
       ask: async ({ host }) => {
         const look = () => host.run(type, id, signalId, { waitMs: 0 });
@@ -131,10 +143,22 @@ export class TestClient implements Client {
   async status({ type, id, signalId }: Sent<unknown>): Promise<RunStatus> {
     const run = await this.#parts.pace.perform({
       what: `status of ${type}/${id} (${signalId})`,
-      skipsTime: false,
+      time: 'still',
       ask: ({ host }) => host.run(type, id, signalId, { waitMs: 0 }),
     });
     return run.status;
+  }
+
+  async callback(token: string, completion: Completion, options: WaitOptions = {}): Promise<Completed> {
+    const outcome = 'error' in completion ? { error: completion.error } : { result: overTheWire(completion.result ?? null, 'result') };
+    const { position, ...completed } = await this.#parts.pace.perform({
+      what: `callback ${token}`,
+      time: 'still',
+      ...waitOf(options),
+      ask: ({ host }) => host.callback({ token, outcome }),
+    });
+    this.#positions.learn(this.#parts.tokens.write(completed.type, position));
+    return completed;
   }
 
   rows<R, X extends string>(projection: Projection<R, X>): Rows<R, X> {
@@ -144,8 +168,8 @@ export class TestClient implements Client {
   #settled(of: Address, answer: Answer): Settled {
     const position = answer.kind === 'failed' ? undefined : this.#parts.tokens.write(of.type, answer.position);
     this.#positions.learn(position ?? null);
-    const { result = null }: Done = doneOf(of, answer, this.#parts.mishaps);
-    return { result: overTheWire(result, 'result'), position };
+    const { result = null, first }: Done = doneOf(of, answer, this.#parts.mishaps);
+    return { result: overTheWire(result, 'result'), position, ...(first === undefined ? {} : { first }) };
   }
 }
 
@@ -154,6 +178,8 @@ interface Settled {
   readonly result: unknown;
   /** Its token. */
   readonly position: string | undefined;
+  /** Of a `once` signal that was accepted before: its id then. */
+  readonly first?: string;
 }
 
 function deliveryOf(message: Envelope, { wants, signalId, done }: Pick<Delivery, 'wants' | 'signalId' | 'done'>): Delivery {

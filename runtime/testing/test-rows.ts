@@ -18,7 +18,7 @@ export function testRows<R, X extends string>(name: string, { pace, log }: RowsP
     get: (key, options: WaitOptions = {}) =>
       pace.perform({
         what: `row ${key} of ${name}`,
-        skipsTime: false,
+        time: 'still',
         ...waitOf(options),
         ask: async ({ projections }) => {
           checkRowKey(key);
@@ -28,7 +28,7 @@ export function testRows<R, X extends string>(name: string, { pace, log }: RowsP
     find: (query: RowsQuery<X> = {}, options: WaitOptions = {}) =>
       pace.perform({
         what: `rows of ${name}`,
-        skipsTime: false,
+        time: 'still',
         ...waitOf(options),
         ask: async ({ projections }): Promise<Page<R>> => {
           const page = await projections.find(name, queryOf(query), newest());

@@ -1,3 +1,4 @@
+import { setImmediate as breath } from 'node:timers/promises';
 import { createMemoryLog, type MemoryLog } from '../adapters/memory/event-store-log.ts';
 import { emptyReadContents } from '../adapters/memory/read-store.ts';
 import type { Client } from '../client/types.ts';
@@ -5,9 +6,10 @@ import { definitionOf } from '../core/definition/entity.ts';
 import { projectionOf } from '../core/definition/projection.ts';
 import type { ActivityImplementation, AnyImplementation, AnyProjection, Duration, EventOf, StateOf } from '../core/definition/types.ts';
 import { durationMs } from '../core/duration.ts';
+import { PerdureError } from '../core/errors.ts';
 import { TokenWriter } from '../core/token.ts';
 import { installGuard } from '../host/guard.ts';
-import type { AdminRequest, CallbackRequest, CallbackView, EntityView } from '../host/surface.ts';
+import type { AdminRequest, EntityView } from '../host/surface.ts';
 import { projectionDefinition } from '../projection/definitions.ts';
 import { Mishaps } from './mishaps.ts';
 import { Obligations } from './obligations.ts';
@@ -19,7 +21,6 @@ import { eventsOf, foldedImage } from './streams.ts';
 import { TestClient } from './test-client.ts';
 import { TestNode, type TestNodeParts } from './test-node.ts';
 import { VirtualTime } from './virtual-time.ts';
-import { overTheWire } from './wire.ts';
 
 /** What a test runs. */
 export interface TestProgram {
@@ -55,8 +56,6 @@ export interface TestRuntime extends Client {
   state<I extends AnyImplementation>(of: I, id: string): StateOf<I>;
   /** What an operator sees of an entity: open runs, what it owes, parked or paused and why. Rejects `not-found` without a stream, `forgotten`. */
   view(of: AnyImplementation, id: string): Promise<EntityView>;
-  /** Completes or fails a callback; what its run then does at once has happened when it resolves. Rejects `callback-completed`, `callback-closed` … */
-  callback(token: string, outcome: CallbackRequest['outcome']): Promise<CallbackView>;
   /** Carries out an operator's verb. Rejects with the code of what stood against it. */
   admin(request: TestAdminRequest): Promise<EntityView>;
   /** Everything in memory is gone at once, attempts under way included; another node starts on what is stored. */
@@ -96,8 +95,9 @@ class TestWorld extends TestClient implements TestRuntime {
     this.#uninstall = installGuard();
   }
 
+  /** Resolves when the node has started. */
   started(): Promise<void> {
-    return this.#parts.pace.perform({ what: 'start', skipsTime: false, ask: async () => undefined });
+    return this.#parts.pace.perform({ what: 'start', time: 'still', ask: async () => undefined });
   }
 
   get now(): number {
@@ -108,7 +108,7 @@ class TestWorld extends TestClient implements TestRuntime {
     const limitMs = durationMs(by);
     return this.#parts.pace.perform<void>({
       what: `advance by ${by}`,
-      skipsTime: true,
+      time: 'runs',
       limitMs,
       ask: () => new Promise(() => undefined),
       timeUp: () => undefined,
@@ -127,17 +127,8 @@ class TestWorld extends TestClient implements TestRuntime {
     const { type } = definitionOf(of);
     return this.#parts.pace.perform({
       what: `view ${type}/${id}`,
-      skipsTime: false,
+      time: 'still',
       ask: ({ host }) => host.view(type, id, { strong: true }),
-    });
-  }
-
-  callback(token: string, outcome: CallbackRequest['outcome']): Promise<CallbackView> {
-    const completed = overTheWire(outcome, 'outcome') as CallbackRequest['outcome'];
-    return this.#parts.pace.perform({
-      what: `callback ${token}`,
-      skipsTime: false,
-      ask: ({ host }) => host.callback({ token, outcome: completed }),
     });
   }
 
@@ -146,7 +137,7 @@ class TestWorld extends TestClient implements TestRuntime {
     const { mishaps, pace } = this.#parts;
     return pace.perform({
       what: `${verb} ${type}/${id}`,
-      skipsTime: false,
+      time: 'still',
       ask: async ({ host }) => {
         try {
           return await host.admin({ by: 'test', why: 'test', ...request });
@@ -158,10 +149,11 @@ class TestWorld extends TestClient implements TestRuntime {
   }
 
   crash(): Promise<void> {
+    if (this.#stopped !== undefined) return this.started();
     this.#node.crash();
     this.#parts.patience.forget();
     this.#node = this.#start();
-    return this.#parts.pace.perform({ what: 'crash', skipsTime: false, ask: async () => undefined });
+    return this.started();
   }
 
   stop(): Promise<void> {
@@ -172,8 +164,10 @@ class TestWorld extends TestClient implements TestRuntime {
   async #stop(): Promise<void> {
     try {
       const { pace, checks, mishaps } = this.#parts;
-      await pace.perform({ what: 'stop', skipsTime: false, ask: (node) => node.stop() });
+      await pace.perform({ what: 'stop', time: 'still', ask: (node) => node.stop() });
       await checks.inspect(true);
+      // Node tells of rejections that nobody took only between the steps of its event loop.
+      await breath();
       const mishap = mishaps.take();
       if (mishap !== undefined) throw mishap;
     } finally {
@@ -204,6 +198,7 @@ interface WorldParts extends TestNodeParts {
 }
 
 function partsOf({ entities, projections = [], activities = [], seed = 1, startAt = START_AT }: TestProgram): WorldParts {
+  if (!Number.isFinite(startAt.getTime())) throw new PerdureError('invalid-definition', 'startAt is not a valid date');
   const log: MemoryLog = createMemoryLog('test');
   const time = new VirtualTime(startAt.getTime());
   const mishaps = new Mishaps();

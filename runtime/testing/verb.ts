@@ -9,12 +9,15 @@ export interface Verb<T> {
   readonly what: string;
   /** Asks a node. After a crash the next node is asked again, so it must be safe to repeat. */
   readonly ask: (node: TestNode) => Promise<T>;
-  /** How long it may take, milliseconds of virtual time; absent: for ever if it skips time, else 30 s. */
+  /** How long it may take, milliseconds of virtual time; absent: 30 s if time is still, else for ever. */
   readonly limitMs?: number | undefined;
   /** What it comes to when that time is over: a value, or it throws. */
   readonly timeUp?: ((node: TestNode) => T) | undefined;
-  /** May time go from one obligation to the next meanwhile? */
-  readonly skipsTime: boolean;
+  /**
+   * `still`: time stays where it is, as far as the host needs none. `skips`: it goes from one obligation to the next, until there is an outcome.
+   * `runs`: it goes on to the limit, whatever goes wrong.
+   */
+  readonly time: 'still' | 'skips' | 'runs';
   /** Ends the wait. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -29,7 +32,7 @@ type Outcome<T> = { readonly value: T } | { readonly error: unknown };
  */
 export class OpenVerb<T = unknown> {
   readonly what: string;
-  readonly skipsTime: boolean;
+  readonly time: Verb<T>['time'];
   /** Until when it waits, milliseconds since 1970. */
   readonly untilMs: number;
   /** How often time was moved for it. */
@@ -41,8 +44,8 @@ export class OpenVerb<T = unknown> {
   constructor(verb: Verb<T>, nowMs: number, resolve: (value: T) => void, reject: (error: unknown) => void) {
     this.#verb = verb;
     this.what = verb.what;
-    this.skipsTime = verb.skipsTime;
-    this.untilMs = nowMs + (verb.limitMs ?? (verb.skipsTime ? Number.POSITIVE_INFINITY : LIMITS.defaultWaitMs));
+    this.time = verb.time;
+    this.untilMs = nowMs + (verb.limitMs ?? (verb.time === 'still' ? LIMITS.defaultWaitMs : Number.POSITIVE_INFINITY));
     this.#tell = (outcome) => ('error' in outcome ? reject(outcome.error) : resolve(outcome.value));
     const { signal } = verb;
     if (signal?.aborted) this.fail(signal.reason);

@@ -1,6 +1,7 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import { activity, typed } from 'perdure';
 import { expect, test } from 'vitest';
+import { Mortal } from '../../../runtime/testing/mortal.ts';
 import { Patience } from '../../../runtime/testing/patience.ts';
 import { VirtualTime } from '../../../runtime/testing/virtual-time.ts';
 
@@ -88,4 +89,27 @@ test('A1 what an implementation returns and throws is not changed', async () => 
   expect(await patienceOf(patience)).toBe(0);
   const failing = called(patience.watched(look.implement(() => Promise.reject(new Error('later')))));
   await expect(failing).rejects.toThrow('later');
+});
+
+test('M1 nothing of a life goes on after its end: no step, no promise', async () => {
+  const time = new VirtualTime(0);
+  const life = new Mortal(time);
+  const ran: string[] = [];
+  life.soon(() => ran.push('soon'));
+  life.clock.after(5, () => ran.push('later'));
+  runAll(time);
+  let finish: (value: string) => void = () => undefined;
+  const lasting = life.lasting(() => new Promise<string>((resolve) => (finish = resolve)));
+  void lasting.then(() => ran.push('settled'));
+  life.onEnd(() => ran.push('ended'));
+  life.onEnd(() => ran.push('not'))();
+  life.soon(() => ran.push('dropped'));
+  life.end();
+  life.end();
+  time.moveTo(5);
+  runAll(time);
+  finish('late');
+  await breath();
+  expect(ran).toEqual(['soon', 'ended']);
+  expect(life.alive).toBe(false);
 });
