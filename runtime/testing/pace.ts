@@ -1,6 +1,5 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import { PerdureError } from '../core/errors.ts';
-import { LIMITS } from '../core/limits.ts';
 import { drained } from './drained.ts';
 import type { Mishaps } from './mishaps.ts';
 import type { Obligations } from './obligations.ts';
@@ -16,9 +15,6 @@ const STEPS_PER_BREATH = 1_000;
 const MAX_MOVES = 1_000;
 /** What a move for housekeeping alone counts: there is one every second while an attempt is out. */
 const SMALL_MOVE = 0.1;
-
-/** Within this time a node takes up what another left: the agenda's first two rounds. */
-const RECOVERY_MS = 2 * LIMITS.agendaPollMs;
 
 export interface PaceParts {
   readonly time: VirtualTime;
@@ -42,9 +38,9 @@ export class Pace {
   readonly #parts: PaceParts;
   #verbs: OpenVerb[] = [];
   #node: TestNode | undefined;
+  #latest: TestNode | undefined;
   #isRunning = false;
   #isClosed = false;
-  #recoversUntilMs = 0;
   /** Resolved when something has changed. */
   #changes: (() => void)[] = [];
   #changedAt = '';
@@ -56,10 +52,11 @@ export class Pace {
   /** Starts a node; verbs under way ask it as soon as it runs. If it cannot start, they fail. */
   start(node: TestNode): void {
     this.#node = undefined;
-    const { time, obligations } = this.#parts;
-    if (obligations.seen > 0) this.#recoversUntilMs = time.nowMs + RECOVERY_MS;
+    this.#latest = node;
     node.start().then(
       () => {
+        // It may have crashed before it could say so.
+        if (this.#latest !== node) return;
         this.#node = node;
         for (const verb of this.#verbs) verb.begin(node);
       },
@@ -163,13 +160,13 @@ export class Pace {
 
   /**
    * Where time may go. The clock is full of housekeeping that comes every second for ever, so it counts only while something is under way for which no
-   * entity has a time, or a node has just started; from one obligation to the next it is skipped, as by a machine that sleeps.
+   * entity has a time; from one obligation to the next it is skipped, as by a machine that sleeps.
    */
   #next(): number | undefined {
     const { time, obligations } = this.#parts;
     if (this.#verbs.some((verb) => verb.time === 'still')) return time.nextMs;
     const next = obligations.nextMs(time.nowMs);
-    if (!obligations.isWorking(time.nowMs) && time.nowMs >= this.#recoversUntilMs) return next;
+    if (!obligations.isWorking(time.nowMs)) return next;
     return Math.min(next ?? Number.POSITIVE_INFINITY, time.nextMs ?? Number.POSITIVE_INFINITY);
   }
 

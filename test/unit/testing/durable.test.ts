@@ -30,6 +30,7 @@ const Flow = entity('flow', {
   leakAtOnce: signal(),
   fanOut: signal({ input: z.object({ count: z.int() }) }),
   branch: signal(),
+  trudge: signal({ input: z.object({ steps: z.int() }), output: typed<number>() }),
   tell: signal({ input: z.object({ to: z.string() }) }),
 });
 
@@ -89,6 +90,10 @@ const flow = model.implement({
     }),
     fanOut: durable(async (run, { count }) => {
       await run.map(Array.from({ length: count }), (_item, n) => run.call(slow({ n })));
+    }),
+    trudge: durable(async (run, { steps }) => {
+      for (let n = 0; n < steps; n += 1) await run.until(() => true);
+      return steps;
     }),
     branch: durable(async (run) => {
       void run.call(charge({ amount: 1 })).then(() => undefined);
@@ -185,6 +190,17 @@ test('an attempt that is out when the node crashes is lost, and another one is m
   await world.crash();
   expect(await world.outcome(sent)).toBe('a-2');
   expect(attempts).toEqual([1, 2]);
+});
+
+test('what a node left in the middle is taken up by the next one, wherever it was', async () => {
+  for (let ticks = 0; ticks < 24; ticks += 3) {
+    await start();
+    const trudging = world.update(Flow('1').trudge({ steps: 250 }));
+    for (let n = 0; n < ticks; n += 1) await new Promise<void>((resolve) => process.nextTick(resolve));
+    await world.crash();
+    expect(await trudging).toBe(250);
+    await world.stop();
+  }
 });
 
 test('P4 an update that nothing can end fails at once and says what it waits for', async () => {
