@@ -130,10 +130,10 @@ export class RunContext implements Asking {
   }
 
   saga<O>(body: (saga: SagaContext) => Promise<O>): Promise<O> {
-    const scope = new SagaScope();
+    const scope = new SagaScope(this.#saga);
     const context = new SagaContext(this.#execution, this.#definition, scope);
     const undo = (what: unknown, stepCall: number | undefined) => this.#begin(what, stepCall, true).promise;
-    return runSaga(this.#execution, scope, async () => body(context), undo, this.#saga);
+    return runSaga(this.#execution, scope, async () => body(context), undo);
   }
 
   patched(change: string): boolean {

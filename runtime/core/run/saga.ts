@@ -7,32 +7,56 @@ import type { Begun, RunExecution } from './execution.ts';
  * Sagas: a body whose steps are undone, last first, if it throws.
  *
  * Invariants:
- * G1. Nothing is undone while a call of the body is open: an undoing must not overtake its step.
- * G2. What was registered is undone in reverse order, one after another, and is not asked to stop.
+ * G1. Nothing is undone while a call of the body is open, or of a saga in it: an undoing must not overtake its step.
+ * G2. What was registered is undone in reverse order, one after another, and is not asked to stop; that of sagas in it too, if they have not undone it.
  * G3. A compensation that fails for good stops the run; resumed, it is called again with the same idempotency key. It is never skipped.
  * G4. A compensation registered directly before a step carries that step's idempotency key.
  * G5. What a body that returned had registered is undone if the saga around it throws.
+ * G6. When a body has ended nothing new may start in it, nor in sagas in it that still wait.
  */
 
 /** A registered compensation. */
 export interface Compensation {
   readonly what: unknown;
+  /** Its place among all that were registered in the outermost saga. */
+  readonly place: number;
   /** Call whose idempotency key it carries (G4). */
   stepCall: number | undefined;
 }
 
 /** One saga while it runs. */
 export class SagaScope {
-  readonly open = new Set<Awaited<unknown>>();
-  steps: Compensation[] = [];
-  /** Its body has thrown: nothing new may start. */
-  isOver = false;
+  readonly #outer: SagaScope | undefined;
+  readonly #places: { next: number };
+  readonly #open = new Set<Awaited<unknown>>();
+  /** Sagas in it that have not ended. */
+  readonly #inner = new Set<SagaScope>();
+  #steps: Compensation[] = [];
   #registered: Compensation | undefined;
+  #isUndoing = false;
+  #isOver = false;
 
+  constructor(outer?: SagaScope) {
+    this.#outer = outer;
+    this.#places = outer === undefined ? { next: 0 } : outer.#places;
+    if (outer === undefined) return;
+    outer.#check();
+    outer.#inner.add(this);
+  }
+
+  /** Is none of its calls open, nor of the sagas in it, and is none of these being undone? */
+  get isSettled(): boolean {
+    if (this.#open.size > 0) return false;
+    for (const inner of this.#inner) if (inner.#isUndoing || !inner.isSettled) return false;
+    return true;
+  }
+
+  /** Registers a compensation. Throws `saga-over`. */
   register(what: unknown): void {
     this.#check();
-    this.#registered = { what, stepCall: undefined };
-    this.steps.push(this.#registered);
+    this.#registered = { what, place: this.#places.next, stepCall: undefined };
+    this.#places.next += 1;
+    this.#steps.push(this.#registered);
   }
 
   /** Starts a call of the body. Throws `saga-over`. */
@@ -41,14 +65,43 @@ export class SagaScope {
     const begun = begin();
     if (this.#registered !== undefined) this.#registered.stepCall = begun.call;
     this.#registered = undefined;
-    this.open.add(begun.promise);
-    const settled = () => void this.open.delete(begun.promise);
+    this.#open.add(begun.promise);
+    const settled = () => void this.#open.delete(begun.promise);
     Promise.prototype.then.call(begun.promise, settled, settled);
     return begun;
   }
 
+  /** Its body has thrown: the saga around it waits until it is undone. */
+  fail(): void {
+    this.#isUndoing = true;
+  }
+
+  /** Ends it and the sagas in it (G6). Gives what is to be undone, last first (G2). */
+  end(): readonly Compensation[] {
+    return this.#taken().sort((a, b) => b.place - a.place);
+  }
+
+  /** Its body has returned: what it registered is the saga's around it (G5). */
+  handOver(): void {
+    const steps = this.#taken();
+    if (this.#outer !== undefined) this.#outer.#steps.push(...steps);
+  }
+
+  /** It has ended, one way or the other. */
+  leave(): void {
+    this.#isOver = true;
+    if (this.#outer !== undefined) this.#outer.#inner.delete(this);
+  }
+
+  #taken(): Compensation[] {
+    this.#isOver = true;
+    const steps = [...this.#steps, ...[...this.#inner].flatMap((inner) => inner.#taken())];
+    this.#steps = [];
+    return steps;
+  }
+
   #check(): void {
-    if (this.isOver)
+    if (this.#isOver)
       throw new PerdureError('saga-over', 'the body of the saga has ended: what it started is being settled, nothing new may start');
   }
 }
@@ -57,27 +110,21 @@ export class SagaScope {
 export type CallShielded = (what: unknown, stepCall: number | undefined) => Promise<unknown>;
 
 /** Runs a body in a saga. Rejects with what the body threw, after everything was undone. */
-export async function runSaga<O>(
-  execution: RunExecution,
-  scope: SagaScope,
-  body: () => Promise<O>,
-  call: CallShielded,
-  outer?: SagaScope,
-): Promise<O> {
-  const isSettled = () => scope.open.size === 0;
+export async function runSaga<O>(execution: RunExecution, scope: SagaScope, body: () => Promise<O>, call: CallShielded): Promise<O> {
+  const settled = () => execution.idle(() => scope.isSettled);
   try {
     const value = await body();
-    if (!isSettled()) await execution.idle(isSettled);
-    outer?.steps.push(...scope.steps);
+    if (!scope.isSettled) await settled();
+    scope.handOver();
     return value;
   } catch (error) {
+    scope.fail();
     // Also without open calls: what a branch registers after its last one comes in the same drain.
-    await execution.idle(isSettled);
-    scope.isOver = true;
-    for (const step of scope.steps.reverse()) await undo(execution, step, call);
+    await settled();
+    for (const step of scope.end()) await undo(execution, step, call);
     throw error;
   } finally {
-    scope.isOver = true;
+    scope.leave();
   }
 }
 

@@ -17,8 +17,9 @@ import { done, type TurnEnv } from './step.ts';
  *
  * Invariants:
  * A1. A trigger that comes while its run cannot go on (the entity holds, or the run is stalled) is recorded `deferred`: what it tells is never lost.
- * A2. A run whose replay diverges stalls alone, and its trigger is deferred.
+ * A2. A run whose replay diverges stalls alone, and its trigger is deferred, once however often it is tried.
  * A3. A segment is begun by exactly one recorded trigger.
+ * A4. A run that is asked to stop asks what it called to stop, whatever its segment comes to.
  */
 
 /** May the run be advanced now (A1)? */
@@ -37,20 +38,21 @@ export function* advanceRun(
   const decision = message.decision ?? done(image);
   const meta = { ...run.meta, ...message.meta, run: run.id };
   const size = sizeOf(trigger) + metaSize(meta);
-  const deferred = () => triggerRecord({ ...trigger }, meta, true);
+  const deferred = triggerRecord(trigger, meta, true);
   if (!canGoOn(image, run)) {
-    return { records: [deferred()], state: image.state, bytes: size, decision, effects: trigger.kind === 'cancelled' ? abortsOf(run) : [] };
+    return { records: [deferred], state: image.state, bytes: size, decision, effects: trigger.kind === 'cancelled' ? abortsOf(run) : [] };
   }
   const live = yield* liveExecution(image, run, env);
-  if (!live.ok) return { ...stallStep(image, run, live.reason, [deferred()]), decision };
+  if (!live.ok) return { ...stallStep(image, run, live.reason, run.deferred.includes(trigger) ? [] : [deferred]), decision };
   const { execution } = live;
   const actual: Deferred = trigger.kind === 'cancelled' ? { ...trigger, closes: execution.cancellable } : trigger;
-  const step = yield* goOn(image, run, execution, { trigger: actual }, message.index, env);
-  const asked = actual.kind === 'cancelled' ? cancelRecords(image, run, run.calls.values()) : [];
-  const effects = actual.kind === 'cancelled' ? [...abortsOf(run), ...(step.effects ?? [])] : (step.effects ?? []);
+  const { step, isOver } = yield* goOn(image, run, execution, { trigger: actual }, message.index, env);
+  const isStop = actual.kind === 'cancelled';
   // A run that this ends asks its callees itself.
-  const isOpen = image.live?.has(run.id) === true;
-  const records = [triggerRecord(actual, meta, false), ...(isOpen ? asked : []), ...step.records];
+  const asked = isStop && !isOver ? cancelRecords(image, run, run.calls.values()) : [];
+  const effects = isStop ? [...abortsOf(run), ...(step.effects ?? [])] : (step.effects ?? []);
+  // Before the trigger: what stands if its segment turns out too large (A4).
+  const records = [...asked, triggerRecord(actual, meta, false), ...step.records];
   return { ...step, records, bytes: step.bytes + size + asked.length * 160, effects, decision };
 }
 
@@ -61,14 +63,12 @@ export function* resumeRun(image: Image, run: OpenRun, by: string, why: string, 
   image.live?.delete(run.id);
   const again = resumes === 'segment' ? run.inputs.at(-1) : undefined;
   const revived = yield* revive(image, run, run.inputs.length - (again === undefined ? 0 : 1), env);
-  if (!revived.ok) {
-    const stalled = stallStep(image, run, { ...revived.reason, resumes }, []);
-    return { ...stalled, records: [resumed, ...stalled.records] };
-  }
+  // It has not gone on: what it is resumed with stays what it was.
+  if (!revived.ok) return stallStep(image, run, { ...revived.reason, resumes }, []);
   keep(image, run, revived.execution);
   if (resumes === 'nothing') return { records: [resumed], state: image.state, bytes: 128, decision: done(image), run: run.id };
   const trigger: Trigger = again?.trigger ?? { kind: 'resumed' };
-  const step = yield* goOn(image, run, revived.execution, { trigger }, index, env);
+  const { step } = yield* goOn(image, run, revived.execution, { trigger }, index, env);
   return { ...step, records: [resumed, ...step.records], bytes: step.bytes + 128 };
 }
 
@@ -103,7 +103,7 @@ function* goOn(
   input: Pick<RunInput, 'trigger'>,
   index: number,
   env: TurnEnv,
-): Generator<void, Step> {
+): Generator<void, { readonly step: Step; readonly isOver: boolean }> {
   const { definition } = image;
   const handler = handlerOf(definition, run);
   const makeContext = (seed: string) => new TurnContext(image, { meta: run.meta, signalId: run.id, index, seed }, env);
@@ -114,7 +114,8 @@ function* goOn(
   const staysLive = concluded.kind === 'open' || (concluded.kind === 'stalled' && concluded.defect === undefined);
   if (!staysLive) image.live?.delete(run.id);
   const { records, bytes } = concluded;
-  return { ...stepOf(concluded, run.id), records, bytes, decision: done(image) };
+  const isOver = concluded.kind === 'ended' || concluded.kind === 'rejected';
+  return { step: { ...stepOf(concluded, run.id), records, bytes, decision: done(image) }, isOver };
 }
 
 function keep(image: Image, run: OpenRun, execution: RunExecution): void {
