@@ -1,4 +1,4 @@
-import type { HeldMessage, JournalData, ReplyAddress } from './journal.ts';
+import type { HeldMessage, JournalData, ReplyAddress, RunAsk } from './journal.ts';
 import { JOURNAL_PREFIX, type NewRecord, type RecordMeta, type Revision, type SourceMark, type TimerChange } from './record.ts';
 import { type Place, Runs } from './run/runs.ts';
 import { ArmedTimers } from './timers.ts';
@@ -37,6 +37,8 @@ export class Bookkeeping {
   readonly heldReplies = new Map<Revision, ReplyAddress>();
   /** Runs can go on at once although nothing arrives: more was to be done than a turn may hold. */
   advanceDue = false;
+  /** What was asked of runs and is still to be carried out; only while `advanceDue`. */
+  asks: readonly RunAsk[] = NO_ASKS;
   #runs: Runs | undefined;
   #marks: Map<string, { position: number; index: number }> | undefined;
   readonly window = new IdWindow();
@@ -135,6 +137,7 @@ export class Bookkeeping {
   }
 }
 
+const NO_ASKS: readonly RunAsk[] = [];
 const NO_MARKS: ReadonlyMap<string, { readonly position: number; readonly index: number }> = new Map();
 
 export interface ParkedState {
@@ -194,8 +197,9 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
     books.runs.clear();
     for (const mark of marks) books.note(mark);
   }),
-  foldOf('Wake', (books, { advance }) => {
+  foldOf('Wake', (books, { advance, asks }) => {
     books.advanceDue = advance === true;
+    books.asks = asks ?? NO_ASKS;
   }),
 ]);
 

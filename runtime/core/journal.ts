@@ -66,11 +66,21 @@ export interface JournalData {
   VersionMarked: { readonly change: string };
   /**
    * The entity owes something earlier than before, or attempts where it owed none; feeds the agenda. `incarnation` runs its attempts; `advance`: runs of it
-   * can go on at once.
+   * can go on at once; `asks`: what was asked of them and did not fit into the turn.
    */
-  Wake: { readonly at: number; readonly incarnation?: string; readonly advance?: true };
+  Wake: { readonly at: number; readonly incarnation?: string; readonly advance?: true; readonly asks?: readonly RunAsk[] };
   /** The entity is gone for good; carries the marks, so that old messages stay dropped. */
   Forgotten: { readonly by: string; readonly why: string; readonly marks: readonly SourceMark[] };
+}
+
+/** Something asked of runs: of all, of one, or of those of one signal; those that were open (to `resume`: stalled) at revision `upTo`. */
+export interface RunAsk {
+  readonly kind: 'cancel' | 'resume';
+  readonly by: string;
+  readonly why: string;
+  readonly name?: string;
+  readonly run?: string;
+  readonly upTo: Revision;
 }
 
 export type HeldMessage =

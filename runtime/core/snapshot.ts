@@ -3,7 +3,7 @@ import { Bookkeeping, type ParkedState, type PausedState } from './bookkeeping.t
 import type { EntityDefinition } from './definition/erased.ts';
 import { invariant } from './errors.ts';
 import { emptyImage, type Image } from './image.ts';
-import type { ReplyAddress } from './journal.ts';
+import type { ReplyAddress, RunAsk } from './journal.ts';
 import type { Position, Revision } from './record.ts';
 import type { QueuedRun } from './run/open-run.ts';
 import { encodeRun, restoreRun } from './run/snapshot-runs.ts';
@@ -18,7 +18,7 @@ import { encodeRun, restoreRun } from './run/snapshot-runs.ts';
  */
 
 /** Raised when the shape below changes. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 interface SnapshotShape {
   readonly format: number;
@@ -42,6 +42,7 @@ interface SnapshotShape {
   readonly once: readonly (readonly [name: string, signalId: string, revision: Revision])[];
   readonly heldReplies: readonly (readonly [revision: Revision, reply: ReplyAddress])[];
   readonly advanceDue: boolean;
+  readonly asks: readonly RunAsk[];
   readonly queued: readonly QueuedRun[];
   /** Each as `encodeRun` makes it. */
   readonly runs: readonly Uint8Array[];
@@ -81,6 +82,7 @@ export function encodeSnapshot(image: Image): Uint8Array {
     once: [...books.once].map(([name, accepted]) => [name, accepted.signalId, accepted.revision]),
     heldReplies: [...books.heldReplies],
     advanceDue: books.advanceDue,
+    asks: books.asks,
     queued: books.hasRuns ? books.runs.queued : [],
     runs: books.hasRuns ? [...books.runs.open.values()].map(encodeRun) : [],
   };
@@ -144,6 +146,7 @@ function restoreBooks(shape: SnapshotShape): Bookkeeping {
   for (const [name, signalId, revision] of shape.once) books.once.set(name, { signalId, revision });
   for (const [revision, reply] of shape.heldReplies) books.heldReplies.set(revision, reply);
   books.advanceDue = shape.advanceDue;
+  books.asks = shape.asks;
   if (shape.queued.length > 0) books.runs.queued.push(...shape.queued.map((one) => ({ ...one, reply: one.reply ?? undefined })));
   for (const bytes of shape.runs) restoreRun(books.runs, bytes);
   return books;

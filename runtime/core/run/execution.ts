@@ -65,6 +65,8 @@ export class RunExecution {
   readonly identity: RunIdentity;
   readonly host: RunHost;
   readonly pending = new Map<number, Pending>();
+  /** Predicates of those that are `until`s, by call: however much else is open, only they are asked after each message. */
+  readonly predicates = new Map<number, (state: unknown) => boolean>();
   settled: Settled | undefined;
   /** The first error that the execution raised itself: a defect even if user code catches it. */
   poison: unknown;
@@ -81,7 +83,9 @@ export class RunExecution {
   #index = -1;
   #calls = 0;
   #idlers: { readonly isReady: () => boolean; readonly resolve: () => void }[] = [];
+  /** Lines `patched(change)` that it went through itself: as they were before the change, and as the first to do so. */
   readonly #unpatched = new Set<string>();
+  readonly #patched = new Set<string>();
   readonly #unclaimed: Pending[] = [];
   readonly #scope: RunScope;
 
@@ -208,6 +212,7 @@ export class RunExecution {
       settle = { resolve, reject };
     });
     if (settle !== undefined) this.pending.set(call, { ...waiting, call, promise, ...settle });
+    if (waiting.predicate !== undefined) this.predicates.set(call, waiting.predicate);
     return promise;
   }
 
@@ -220,11 +225,12 @@ export class RunExecution {
   patched(change: string): boolean {
     const { segment } = this;
     const first = this.identity.versions.get(change);
-    if (first !== undefined && first <= this.#index) return true;
+    if (this.#patched.has(change) || (first !== undefined && first <= this.#index)) return true;
     if (this.isReplaying || this.#unpatched.has(change)) {
       this.#unpatched.add(change);
       return false;
     }
+    this.#patched.add(change);
     segment.add(journal('VersionMarked', { change }, this.identity.meta), change.length + 48);
     return true;
   }
@@ -244,6 +250,7 @@ export class RunExecution {
   #take(call: number): Pending | undefined {
     const waiting = this.pending.get(call);
     this.pending.delete(call);
+    this.predicates.delete(call);
     // It may still be awaited later.
     if (waiting !== undefined && !waiting.promise.isAwaited) this.#unclaimed.push(waiting);
     return waiting;

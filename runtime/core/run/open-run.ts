@@ -71,8 +71,10 @@ export interface OpenRun extends CallOrigin {
   readonly deferred: Deferred[];
   /** Lines `patched(change)` that it went through: the segment that did so first. */
   readonly versions: Map<string, number>;
-  stalled: (StallReason & { readonly sinceMs: number }) | undefined;
+  stalled: (StallReason & { readonly sinceMs: number; readonly at: Revision }) | undefined;
   cancelAsked: boolean;
+  /** It has ended: only who is told of ended runs ever sees one that has. */
+  isOver: boolean;
   /** Number of open `until`s. */
   untils: number;
 }

@@ -89,7 +89,7 @@ export function* revive(
       { nowMs: input.timeMs, isReplaying: true, makeContext: (seed) => replayContext(ground, run, input, seed, env) },
       () => beginWith(execution, handler, definition, input, env),
     );
-    const difference = differenceOf(execution, input, context, isStrict, at === run.inputs.length - 1);
+    const difference = differenceOf(execution, input, context, isStrict, run.isOver && at === run.inputs.length - 1);
     if (difference !== undefined) return diverged(run, at, input.commands, difference.replayed, difference.why);
   }
   return { ok: true, execution };
@@ -125,16 +125,16 @@ function replayContext(
 const NO_BOOKS = new Bookkeeping();
 
 /** How a replayed segment differs from what was recorded of it, undefined if it does not. */
-function differenceOf(execution: RunExecution, input: RunInput, context: TurnContext, isStrict: boolean, isLast: boolean) {
+function differenceOf(execution: RunExecution, input: RunInput, context: TurnContext, isStrict: boolean, endsHere: boolean) {
   const replayed = context.records.flatMap((record) => commandOf(record) ?? []);
   const poison = context.poison ?? execution.poison;
   if (poison !== undefined) return { replayed, why: `the code at hand threw ${errorText(poison)}` };
   const { settled } = execution;
   // The last segment of a run that rejected asked for nothing that stood.
-  if (settled?.kind === 'threw' && isRejection(settled.error) && isLast && input.commands.length === 0) return undefined;
+  if (endsHere && settled?.kind === 'threw' && isRejection(settled.error) && input.commands.length === 0) return undefined;
   const at = firstDifference(input.commands, replayed, isStrict);
   if (at !== undefined) return { replayed, why: `command ${at + 1} differs` };
-  if (settled !== undefined && !isLast) return { replayed, why: 'the code at hand ends here, the run went on' };
+  if (settled !== undefined && !endsHere) return { replayed, why: 'the code at hand ends here, the run went on' };
   return undefined;
 }
 

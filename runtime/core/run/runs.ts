@@ -32,6 +32,8 @@ export class Runs {
   readonly attempts = new ArmedTimers();
   /** Told of every run that ends, with all it was: for those who check replays. */
   onEnded: ((run: OpenRun) => void) | undefined;
+  #serial: OpenRun | undefined;
+  readonly #attentive = new Set<OpenRun>();
 
   /** Has it nothing to do for any run? */
   get isIdle(): boolean {
@@ -40,14 +42,18 @@ export class Runs {
 
   /** The open serial run, undefined if there is none. */
   get serial(): OpenRun | undefined {
-    for (const run of this.open.values()) if (run.serial) return run;
-    return undefined;
+    return this.#serial;
   }
 
   /** Is there a run that can go on at once: with deferred triggers, and not stalled? */
   get hasDeferred(): boolean {
-    for (const run of this.open.values()) if (run.deferred.length > 0 && run.stalled === undefined) return true;
+    for (const run of this.#attentive) if (run.deferred.length > 0 && run.stalled === undefined) return true;
     return false;
+  }
+
+  /** Runs that may have something to do although nothing arrives for them: with deferred triggers or open `until`s; in run order. */
+  attentive(): readonly OpenRun[] {
+    return this.#attentive.size < 2 ? [...this.#attentive] : [...this.#attentive].sort((a, b) => a.startRevision - b.startRevision);
   }
 
   /** A domain event or a send of a run. */
@@ -65,9 +71,17 @@ export class Runs {
   started({ name, of, serial, input, received, reply, chain }: JournalData['RunStarted'], meta: RecordMeta, at: Place): void {
     const id = meta.run ?? '';
     if (received !== undefined) this.#unqueue(id);
-    this.open.set(id, {
+    this.#opened({
       ...{ id, name, of, serial: serial === true, once: meta.once === true, seed: at.turnId, startedAtMs: at.timeMs },
-      ...{ startRevision: at.revision, meta: metaOfRun(meta), cold: undefined, cancelAsked: false, untils: 0, stalled: undefined },
+      ...{
+        startRevision: at.revision,
+        meta: metaOfRun(meta),
+        cold: undefined,
+        cancelAsked: false,
+        isOver: false,
+        untils: 0,
+        stalled: undefined,
+      },
       inputs: [inputOf({ kind: 'started', input }, at)],
       calls: new Map(),
       deferred: [],
@@ -94,7 +108,6 @@ export class Runs {
     const run = this.#triggered(meta, { kind: 'cancelled', by, why, closes }, deferred, at);
     if (run === undefined) return;
     run.cancelAsked = true;
-    if (deferred) return;
     for (const call of run.calls.values()) if (isStoppable(call.what)) call.cancelling = true;
   }
 
@@ -117,9 +130,9 @@ export class Runs {
     if (call !== undefined) call.progress = progress;
   }
 
-  stalled(reason: JournalData['RunStalled'], meta: RecordMeta, { timeMs }: Place): void {
+  stalled(reason: JournalData['RunStalled'], meta: RecordMeta, { timeMs, revision }: Place): void {
     const run = this.open.get(meta.run ?? '');
-    if (run !== undefined) run.stalled = { ...reason, sinceMs: timeMs };
+    if (run !== undefined) run.stalled = { ...reason, sinceMs: timeMs, at: revision };
   }
 
   resumed(meta: RecordMeta, at: Place): void {
@@ -150,22 +163,41 @@ export class Runs {
     }
     for (const call of run.calls.values()) this.#forget(call);
     this.open.delete(id);
+    this.#attentive.delete(run);
+    if (this.#serial === run) this.#serial = undefined;
+    run.isOver = true;
     this.onEnded?.(run);
   }
 
   /** Everything ends: the entity is forgotten. */
   clear(): void {
     this.open.clear();
+    this.#attentive.clear();
+    this.#serial = undefined;
     this.queued.length = 0;
     this.waits.clear();
     this.attempts.clear();
   }
 
-  /** Puts a call back that a snapshot held. */
-  restore(run: OpenRun, call: OpenCall): void {
-    run.calls.set(call.what.call, call);
-    if (call.what.kind === 'until') run.untils += 1;
-    this.#watch(call);
+  /** Puts a run back that a snapshot held, with its calls. */
+  restore(run: OpenRun, calls: Iterable<OpenCall>): void {
+    this.#opened(run);
+    for (const call of calls) {
+      run.calls.set(call.what.call, call);
+      if (call.what.kind === 'until') run.untils += 1;
+      this.#watch(call);
+    }
+    this.#attend(run);
+  }
+
+  #opened(run: OpenRun): void {
+    this.open.set(run.id, run);
+    if (run.serial) this.#serial = run;
+  }
+
+  #attend(run: OpenRun): void {
+    if (run.untils > 0 || run.deferred.length > 0) this.#attentive.add(run);
+    else this.#attentive.delete(run);
   }
 
   #triggered(meta: RecordMeta, trigger: Deferred, deferred: true | undefined, at: Place): OpenRun | undefined {
@@ -175,10 +207,12 @@ export class Runs {
     for (const number of closed) this.#end(run, number);
     if (deferred) {
       run.deferred.push(trigger);
+      this.#attend(run);
       return run;
     }
     const waited = run.deferred.findIndex((one) => sameTrigger(one, trigger));
     if (waited >= 0) run.deferred.splice(waited, 1);
+    this.#attend(run);
     run.inputs.push(inputOf(trigger, at));
     return run;
   }
@@ -192,6 +226,7 @@ export class Runs {
     run.calls.set(what.call, call);
     if (what.kind === 'until') run.untils += 1;
     this.#watch(call);
+    this.#attend(run);
   }
 
   #end(run: OpenRun, number: number): void {

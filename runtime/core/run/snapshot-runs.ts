@@ -43,6 +43,8 @@ export function restoreRun(runs: Runs, bytes: Uint8Array): void {
   const { run: rest, calls, versions, inputs } = unpackr.unpack(bytes) as RunShape;
   const own = { inputs: [...inputs], calls: new Map(), versions: new Map(versions), untils: 0 };
   const run: OpenRun = { ...rest, ...own, stalled: rest.stalled ?? undefined, cold: rest.cold ?? undefined };
-  runs.open.set(run.id, run);
-  for (const call of calls) runs.restore(run, { ...call, lastFailure: call.lastFailure ?? undefined });
+  runs.restore(
+    run,
+    calls.map((call) => ({ ...call, lastFailure: call.lastFailure ?? undefined })),
+  );
 }

@@ -2,7 +2,16 @@ import { type Answer, failed } from '../answer.ts';
 import type { EntityDefinition } from '../definition/erased.ts';
 import { type ErrorCode, errorText, isPerdureError, PerdureError } from '../errors.ts';
 import type { Image } from '../image.ts';
-import { CANCEL, journal, type Outcome, type ReplyAddress, type SentSignal, type StallReason, timerRecord } from '../journal.ts';
+import {
+  CANCEL,
+  journal,
+  type Outcome,
+  type ReplyAddress,
+  type RunAsk,
+  type SentSignal,
+  type StallReason,
+  timerRecord,
+} from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import { plainSize, wellFormed } from '../plain.ts';
 import type { NewRecord, RecordMeta } from '../record.ts';
@@ -11,7 +20,7 @@ import type { RunExecution } from '../run/execution.ts';
 import { validate } from '../schema.ts';
 import type { TurnContext } from './context.ts';
 import { metaSize, REPLY_OVERHEAD, replyRecord } from './facts.ts';
-import type { Effect, FollowUp } from './input.ts';
+import type { Effect } from './input.ts';
 import { defectCode } from './segment.ts';
 import { done } from './step.ts';
 
@@ -40,7 +49,7 @@ export interface Concluded {
   readonly state: unknown;
   readonly bytes: number;
   readonly effects: readonly Effect[];
-  readonly followUps: readonly FollowUp[];
+  readonly asks: readonly RunAsk[];
   /** What those who wait for the run are told, if it ended or stalled. */
   readonly answer: Answer | undefined;
   readonly defect?: unknown;
@@ -149,7 +158,7 @@ function open(image: Image, run: Belonging, execution: RunExecution, context: Tu
     state,
     bytes: asked.bytes + (stall === undefined ? 0 : 256),
     effects,
-    followUps: cancelsOf(image, context),
+    asks: cancelsOf(image, context),
     answer,
   };
 }
@@ -169,7 +178,7 @@ function ended(image: Image, run: Belonging, execution: RunExecution, context: T
     state,
     bytes,
     effects: [...asked.effects, ...aborts(image, run), ...told(run, answer)],
-    followUps: cancelsOf(image, context),
+    asks: cancelsOf(image, context),
     answer,
   };
 }
@@ -184,7 +193,7 @@ function rejected(image: Image, run: Belonging, execution: RunExecution, rejecti
   const records = [...closingRecords(image, run, execution, NONE), ...endRecords(run, outcome)];
   const effects = [...aborts(image, run), ...told(run, answer)];
   const bytes = records.length * REPLY_OVERHEAD + plainSize(details, 'details') * 2;
-  return { kind: 'rejected', records, state: image.state, bytes, effects, followUps: NONE, answer, rejection };
+  return { kind: 'rejected', records, state: image.state, bytes, effects, asks: NONE, answer, rejection };
 }
 
 function stalled(image: Image, run: Belonging, resumes: StallReason['resumes'], error: unknown): Concluded {
@@ -192,7 +201,7 @@ function stalled(image: Image, run: Belonging, resumes: StallReason['resumes'], 
   const reason: StallReason = { resumes, code, message: isPerdureError(error) ? error.message : errorText(error) };
   const answer = stalledAnswer(image, run, reason);
   const records = [stallRecord(run, reason)];
-  return { kind: 'stalled', records, state: image.state, bytes: 512, effects: told(run, answer), followUps: NONE, answer, defect: error };
+  return { kind: 'stalled', records, state: image.state, bytes: 512, effects: told(run, answer), asks: NONE, answer, defect: error };
 }
 
 const NONE: readonly never[] = [];
@@ -251,14 +260,11 @@ function told(run: Belonging, answer: Answer | undefined): readonly Effect[] {
   return answer === undefined ? NONE : [{ kind: 'ended', run: run.id, answer }];
 }
 
-/** The runs that the handler asked to cancel. */
-export function cancelsOf(image: Image, { cancels }: { readonly cancels: readonly string[] }): readonly FollowUp[] {
+/** What the handler asked to cancel: the runs that are open before its own message. */
+export function cancelsOf({ definition, id, books }: Image, { cancels }: { readonly cancels: readonly string[] }): readonly RunAsk[] {
   if (cancels.length === 0) return NONE;
-  const { runs } = image.books;
-  const why = 'a handler asked for it';
-  return [...runs.open.values(), ...runs.queued]
-    .filter(({ name }) => cancels.includes(name))
-    .map(({ id }) => ({ kind: 'cancel', run: id, by: `${image.definition.type}/${image.id}`, why }));
+  const by = `${definition.type}/${id}`;
+  return cancels.map((name) => ({ kind: 'cancel', by, why: 'a handler asked for it', name, upTo: books.revision }));
 }
 
 function tellAbandoned({ definition, id }: Image, run: Belonging, execution: RunExecution): void {

@@ -1,8 +1,10 @@
+import { errorText } from '../errors.ts';
 import type { Image } from '../image.ts';
+import type { RunAsk } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import type { OpenRun } from '../run/open-run.ts';
 import { advanceRun, canGoOn, liveExecution, resumeRun, stallStep } from './advance-run.ts';
-import type { FollowUp, Step } from './input.ts';
+import type { Step } from './input.ts';
 import { cancelQueued } from './run-inputs.ts';
 import type { TurnEnv } from './step.ts';
 
@@ -10,69 +12,132 @@ import type { TurnEnv } from './step.ts';
  * What runs do when a message was handled: cancellations and resumptions that it asked for, triggers that were deferred, and predicates that became true.
  *
  * Invariants:
- * L1. In this order: what was asked for, deferred triggers in the order in which they came, then `until`s in run order.
+ * L1. First what was asked for; then each run goes on as far as it can, in run order and going round: by its deferred triggers in the order in which they
+ *     came, then by its `until`s.
  * L2. Predicates are evaluated on the state that every message before left, and never in a replay.
- * L3. A run waiting in `until` is in memory before its entity handles a message: its predicate is at hand when the state has changed.
+ * L3. A run waiting in `until` is brought into memory whenever its predicate is to be evaluated: nobody else knows it.
+ * L4. What was asked for and does not fit into the turn is carried out in the next: it is part of what the turn records.
  */
+export class Following {
+  /** What was asked for, and is not known to be carried out (L4). */
+  readonly asks: RunAsk[];
+  /** A run can go on, in the next turn. */
+  more = false;
+  /** Runs that the first of `asks` still concerns. */
+  #asked: string[] | undefined;
+  /** Segments of each run in this turn. */
+  readonly #advanced = new Map<string, number>();
 
-/** Brings the runs that wait in `until` into memory (L3); gives the steps of those that cannot be. */
-export function* reviveWaiting(image: Image, env: TurnEnv): Generator<void, readonly Step[]> {
-  const steps: Step[] = [];
-  for (const run of [...image.books.runs.open.values()]) {
-    if (run.untils === 0 || !canGoOn(image, run) || image.live?.has(run.id) === true) continue;
-    const live = yield* liveExecution(image, run, env);
-    if (!live.ok) steps.push(stallStep(image, run, live.reason, []));
+  /** `asks`: what the turns before had no room for. */
+  constructor(asks: readonly RunAsk[]) {
+    this.asks = [...asks];
   }
-  return steps;
-}
 
-/** Segments of each run in this turn. */
-export type Advanced = Map<string, number>;
+  /** The next step that follows, undefined if nothing does in this turn. `round` is where the runs are gone round, new for each message. */
+  *next(image: Image, round: Round, index: number, env: TurnEnv): Generator<void, Step | undefined> {
+    const asked = yield* this.#nextAsked(image, index, env);
+    if (asked !== undefined) {
+      round.moved();
+      return asked;
+    }
+    for (let run = round.current(image); run !== undefined; run = round.skip(image)) {
+      const step = yield* this.#goesOn(image, run, index, env);
+      if (step === 'more') {
+        this.more = true;
+        return undefined;
+      }
+      if (step === undefined) continue;
+      round.moved();
+      return step;
+    }
+    return undefined;
+  }
 
-/** The next step that follows, `more` if a run has had its share of this turn, undefined if nothing does. */
-export function* nextFollowing(
-  image: Image,
-  asked: FollowUp[],
-  advanced: Advanced,
-  index: number,
-  env: TurnEnv,
-): Generator<void, Step | 'more' | undefined> {
-  const followUp = asked.shift();
-  if (followUp !== undefined) return yield* carriedOut(image, followUp, index, env);
-  for (const run of image.books.runs.open.values()) {
-    if (!canGoOn(image, run)) continue;
-    const trigger = run.deferred[0] ?? satisfied(image, run);
-    if (trigger === undefined) continue;
-    if (trigger instanceof Error)
-      return stallStep(image, run, { resumes: 'nothing', code: 'defect', message: `until: ${trigger.message}` }, []);
-    const count = (advanced.get(run.id) ?? 0) + 1;
+  *#nextAsked(image: Image, index: number, env: TurnEnv): Generator<void, Step | undefined> {
+    for (let ask = this.asks[0]; ask !== undefined; ask = this.asks[0]) {
+      this.#asked ??= concerned(image, ask);
+      const run = this.#asked.shift();
+      const step = run === undefined ? undefined : yield* carriedOut(image, ask, run, index, env);
+      if (step !== undefined) return step;
+      if (run !== undefined) continue;
+      this.asks.shift();
+      this.#asked = undefined;
+    }
+    return undefined;
+  }
+
+  /** What a run does next by itself; `more` if it has had its share of this turn. */
+  *#goesOn(image: Image, run: OpenRun, index: number, env: TurnEnv): Generator<void, Step | 'more' | undefined> {
+    if (run.isOver || !canGoOn(image, run)) return undefined;
+    const trigger = run.deferred[0] ?? (yield* satisfied(image, run, env));
+    if (trigger === undefined || 'records' in trigger) return trigger;
+    const count = (this.#advanced.get(run.id) ?? 0) + 1;
     if (count > LIMITS.maxSegmentsPerTurn) return 'more';
-    advanced.set(run.id, count);
+    this.#advanced.set(run.id, count);
     return yield* advanceRun(image, run, trigger, env, { index });
   }
-  return undefined;
 }
 
-function* carriedOut(image: Image, { kind, run: id, by, why }: FollowUp, index: number, env: TurnEnv): Generator<void, Step | undefined> {
-  const run: OpenRun | undefined = image.books.runs.open.get(id);
-  if (run === undefined) return kind === 'cancel' ? cancelQueued(image, id) : unchanged(image);
-  if (kind === 'resume') return run.stalled === undefined ? unchanged(image) : yield* resumeRun(image, run, by, why, index, env);
-  return run.cancelAsked ? unchanged(image) : yield* advanceRun(image, run, { kind: 'cancelled', by, why, closes: [] }, env, { index });
+/** Goes round the runs that may have something to do: after the last comes the first again, if any has moved. */
+export class Round {
+  #runs: readonly OpenRun[] | undefined;
+  #at = 0;
+  #hasMoved = false;
+
+  /** The run that is looked at, undefined when the round is over. A run that has moved is looked at once more. */
+  current({ books }: Image): OpenRun | undefined {
+    this.#runs ??= books.hasRuns ? books.runs.attentive() : [];
+    return this.#runs[this.#at];
+  }
+
+  /** The run after it. */
+  skip(image: Image): OpenRun | undefined {
+    this.#at += 1;
+    if (this.#hasMoved && this.#at >= (this.#runs?.length ?? 0)) {
+      this.#runs = undefined;
+      this.#at = 0;
+      this.#hasMoved = false;
+    }
+    return this.current(image);
+  }
+
+  moved(): void {
+    this.#hasMoved = true;
+  }
 }
 
-function unchanged(image: Image): Step {
-  return { records: [], state: image.state, bytes: 0, decision: { kind: 'known', revision: image.books.revision } };
+/** The runs that were open (waiting to start, stalled) when it was asked. */
+function concerned({ books: { runs } }: Image, { kind, name, run, upTo }: RunAsk): string[] {
+  const isMeant = (one: { readonly id: string; readonly name: string }) =>
+    (run === undefined || one.id === run) && (name === undefined || one.name === name);
+  if (kind === 'resume') {
+    return [...runs.open.values()].filter((one) => isMeant(one) && one.stalled !== undefined && one.stalled.at <= upTo).map(({ id }) => id);
+  }
+  const open = [...runs.open.values()].filter((one) => isMeant(one) && one.startRevision <= upTo && !one.cancelAsked);
+  const queued = runs.queued.filter((one) => isMeant(one) && one.revision <= upTo);
+  return [...open, ...queued].map(({ id }) => id);
 }
 
-/** The trigger of the first `until` whose predicate holds; what a predicate threw. */
-function satisfied(image: Image, run: OpenRun) {
+function* carriedOut(image: Image, { kind, by, why }: RunAsk, id: string, index: number, env: TurnEnv): Generator<void, Step | undefined> {
+  const run = image.books.runs.open.get(id);
+  if (kind === 'resume') {
+    const isStill = run?.stalled !== undefined && !image.books.holding;
+    return isStill ? yield* resumeRun(image, run, by, why, index, env) : undefined;
+  }
+  if (run === undefined) return cancelQueued(image, id);
+  return run.cancelAsked ? undefined : yield* advanceRun(image, run, { kind: 'cancelled', by, why, closes: [] }, env, { index });
+}
+
+/** The trigger of the first `until` whose predicate holds, or the step of a run that cannot be asked. */
+function* satisfied(image: Image, run: OpenRun, env: TurnEnv) {
   if (run.untils === 0) return undefined;
-  for (const { predicate, call } of image.live?.get(run.id)?.pending.values() ?? []) {
-    if (predicate === undefined) continue;
+  const live = yield* liveExecution(image, run, env);
+  if (!live.ok) return stallStep(image, run, live.reason, []);
+  for (const [call, predicate] of live.execution.predicates) {
     try {
       if (predicate(image.state)) return { kind: 'resolved' as const, call, outcome: { kind: 'completed' as const, value: null } };
     } catch (error) {
-      return new Error(String(error));
+      return stallStep(image, run, { resumes: 'nothing', code: 'defect', message: `until: ${errorText(error)}` }, []);
     }
   }
   return undefined;

@@ -120,9 +120,10 @@ export function operate(image: Image, input: OperatorInput): Step {
     case 'forget':
       if (books.revision < 0) return nothing(image, failed('not-found', `${image.definition.type}/${image.id} has no stream`));
       return forget(image, input);
+    case 'resumeRuns':
+      return books.holding ? nothing(image, refused(image)) : operateRuns(image, input);
     case 'cancel':
     case 'terminate':
-    case 'resumeRuns':
       return operateRuns(image, input);
   }
 }

@@ -1,5 +1,5 @@
 import type { Answer } from '../answer.ts';
-import type { CallOrigin, HeldMessage, JournalData } from '../journal.ts';
+import type { CallOrigin, HeldMessage, JournalData, RunAsk } from '../journal.ts';
 import type { NewRecord, RecordMeta, Revision, SourceMark } from '../record.ts';
 import type { LoggedLine } from './context.ts';
 
@@ -151,11 +151,6 @@ export type Effect =
   | { readonly kind: 'ended'; readonly run: string; readonly answer: Answer }
   | { readonly kind: 'logged'; readonly run: string | undefined; readonly line: LoggedLine };
 
-/** What runs have to do when a message is handled. */
-export type FollowUp =
-  | { readonly kind: 'cancel'; readonly run: string; readonly by: string; readonly why: string }
-  | { readonly kind: 'resume'; readonly run: string; readonly by: string; readonly why: string };
-
 /** What one input comes to: records to append, the state after them, what to answer when they are durable. */
 export interface Step {
   readonly records: readonly NewRecord[];
@@ -166,7 +161,8 @@ export interface Step {
   /** What user code threw, for the log. */
   readonly defect?: unknown;
   readonly effects?: readonly Effect[];
-  readonly followUps?: readonly FollowUp[];
+  /** What it asks of runs. */
+  readonly asks?: readonly RunAsk[];
   /** The run whose execution has moved on with it: to be dropped if the step is not taken. */
   readonly run?: string;
 }

@@ -99,7 +99,7 @@ export function completedStep(
 ): Step {
   const step = { records, state, bytes, decision: done(image, result) };
   if (cancels.length === 0 && logged.length === 0) return step;
-  return { ...step, followUps: cancelsOf(image, { cancels }), effects: logged.map((line) => ({ kind: 'logged', run: undefined, line })) };
+  return { ...step, asks: cancelsOf(image, { cancels }), effects: logged.map((line) => ({ kind: 'logged', run: undefined, line })) };
 }
 
 /** A step with the reply to the call that it handled, if it was one. */

@@ -31,13 +31,8 @@ export function operateRuns(image: Image, input: OperatorInput): Step {
   }
   if (verb === 'terminate') return endAll(image, open, queued, { kind: 'terminated', by, why });
   const kind = verb === 'cancel' ? 'cancel' : 'resume';
-  return {
-    records: [],
-    state: image.state,
-    bytes: 0,
-    decision: done(image),
-    followUps: meant.map(({ id: run }) => ({ kind, run, by, why })),
-  };
+  const one = input.run === undefined ? {} : { run: input.run };
+  return { ...nothing(image, done(image)), asks: [{ kind, by, why, ...one, upTo: image.books.revision }] };
 }
 
 /** Forgets an entity: everything of it ends. */

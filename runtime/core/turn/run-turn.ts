@@ -1,14 +1,14 @@
 import { type Answer, failed } from '../answer.ts';
 import type { Bookkeeping } from '../bookkeeping.ts';
 import type { Image } from '../image.ts';
-import { journal, journalType, REPLY } from '../journal.ts';
+import { journal, journalType, REPLY, type RunAsk } from '../journal.ts';
 import { plainSize } from '../plain.ts';
 import { evaluateQuery } from '../query.ts';
 import { JOURNAL_PREFIX, type NewRecord } from '../record.ts';
 import { stalledAnswer, stallRecord } from './conclude.ts';
-import { type Advanced, nextFollowing, reviveWaiting } from './follow.ts';
+import { Following, Round } from './follow.ts';
 import { holdSignal, holdTimer, nameOf, operate, parkAgain } from './hold.ts';
-import type { BeginInput, Decision, Effect, FollowUp, Input, QueryInput, Step } from './input.ts';
+import type { BeginInput, Decision, Effect, Input, QueryInput, Step } from './input.ts';
 import { handleDurable, handleDurableTimer, handlePlain, handlePlainTimer, joined } from './message.ts';
 import { release } from './release.ts';
 import { cancelQueued, handleCallback, handleHeartbeat, handleOutcome, handleWait } from './run-inputs.ts';
@@ -70,9 +70,9 @@ export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): T
     const input = inputs[taken];
     const step = input === undefined ? undefined : immediateStep(image, input, env, taken);
     if (input === undefined || step === undefined) break;
-    if (!takeInput(image, input, step, turn, env)) return ended(image, turn, before, false, env);
+    if (takeInput(image, input, step, turn, env) === undefined) return ended(image, turn, before, undefined, env);
   }
-  if (taken === inputs.length) return ended(image, turn, before, false, env);
+  if (taken === inputs.length) return ended(image, turn, before, undefined, env);
   return next(turnSteps(image, inputs, taken, turn, before, env));
 }
 
@@ -91,17 +91,17 @@ function* turnSteps(
   env: TurnEnv,
 ): Generator<void, TurnResult> {
   const { books } = image;
-  const following: Following = { asked: [], advanced: new Map(), more: false };
+  const following = new Following(books.asks);
   for (let index = from; index < inputs.length; index += 1) {
     const input = inputs[index];
     if (input === undefined) break;
-    if (books.hasRuns) for (const stalled of yield* reviveWaiting(image, env)) takeStalled(image, stalled, turn, env);
     const step = immediateStep(image, input, env, index) ?? (yield* stepOf(image, input, env, index));
-    if (!takeInput(image, input, step, turn, env)) break;
-    if (step.followUps !== undefined) following.asked.push(...step.followUps);
+    const taken = takeInput(image, input, step, turn, env);
+    if (taken === undefined) break;
+    if (taken.asks !== undefined) following.asks.push(...taken.asks);
     if (books.hasRuns && !(yield* follow(image, following, turn, index, env))) break;
   }
-  return ended(image, turn, before, following.more || following.asked.length > 0, env);
+  return ended(image, turn, before, following, env);
 }
 
 /** What an entity owed before its turn. */
@@ -113,53 +113,46 @@ function owedBy(books: Bookkeeping): Owed {
   return { dueAt: books.wakeAtMs, attempts: books.owesAttempts };
 }
 
-/** The end of a turn: the agenda hears of what is owed earlier than before (U6), `more` if runs can go on at once. */
-function ended(image: Image, turn: Collected, before: Owed, more: boolean, env: TurnEnv): TurnResult {
+/** The end of a turn: the agenda hears of what is owed earlier than before (U6), and what did not fit stays known (L4). */
+function ended(image: Image, turn: Collected, before: Owed, following: Following | undefined, env: TurnEnv): TurnResult {
   const { books } = image;
+  const asks = books.hasRuns && following !== undefined ? following.asks : NO_ASKS;
+  const more = following?.more === true || asks.length > 0;
   const due = books.wakeAtMs;
   const isEarlier = due !== undefined && (before.dueAt === undefined || due < before.dueAt);
   if (!more && !isEarlier && !(books.owesAttempts && !before.attempts) && !books.advanceDue) return turn;
   const at = more ? env.nowMs : (due ?? env.nowMs);
   const incarnation = books.owesAttempts ? { incarnation: env.runs.incarnation } : {};
-  adopt(image, [journal('Wake', { at, ...incarnation, ...(more ? { advance: true as const } : {}) })], turn, env);
+  const advance = more ? { advance: true as const, ...(asks.length > 0 ? { asks } : {}) } : {};
+  adopt(image, [journal('Wake', { at, ...incarnation, ...advance })], turn, env);
   return turn;
 }
-
-interface Following {
-  readonly asked: FollowUp[];
-  readonly advanced: Advanced;
-  /** Something is left for the next turn. */
-  more: boolean;
-}
+const NO_ASKS: readonly RunAsk[] = [];
 
 /** Carries out what follows from a message (U7). False if the turn has no more room. */
 function* follow(image: Image, following: Following, turn: Collected, index: number, env: TurnEnv): Generator<void, boolean> {
+  const round = new Round();
   for (;;) {
-    const step = yield* nextFollowing(image, following.asked, following.advanced, index, env);
-    if (step === undefined) return true;
-    if (step === 'more' || !take(image, fitted(image, step, turn, env), turn, env)) {
+    const next = yield* following.next(image, round, index, env);
+    if (next === undefined) return !following.more;
+    const step = fitted(image, next, env);
+    if (!take(image, step, turn, env)) {
       following.more = true;
       return false;
     }
     if (step.defect !== undefined) env.onDefect?.(step.defect, { kind: 'advance' }, image);
-    if (step.followUps !== undefined) following.asked.push(...step.followUps);
+    if (step.asks !== undefined) following.asks.push(...step.asks);
   }
 }
 
-/** A run that could not be replayed; a step that is always small. */
-function takeStalled(image: Image, step: Step, turn: Collected, env: TurnEnv): void {
-  take(image, step, turn, env);
-  if (step.defect !== undefined) env.onDefect?.(step.defect, { kind: 'advance' }, image);
-}
-
-/** Takes the step of an input, or what is done instead if it is too large (U3). False if the turn has no room for it. */
-function takeInput(image: Image, input: Input, step: Step, turn: Collected, env: TurnEnv): boolean {
-  const short = fitted(image, step, turn, env);
+/** Takes the step of an input, or what is done instead if it is too large (U3). Undefined if the turn has no room for it. */
+function takeInput(image: Image, input: Input, step: Step, turn: Collected, env: TurnEnv): Step | undefined {
+  const short = fitted(image, step, env);
   const taken = turn.bytes === 0 && short.bytes > env.maxTurnBytes ? tooLarge(image, input, short, env) : short;
-  if (!take(image, taken, turn, env)) return false;
+  if (!take(image, taken, turn, env)) return undefined;
   if (taken.defect !== undefined) env.onDefect?.(taken.defect, input, image);
   turn.decide(taken.decision);
-  return true;
+  return taken;
 }
 
 /** Makes a step part of the turn. False if it does not fit: the execution that moved on with it is dropped, and comes back from its stream. */
@@ -179,8 +172,8 @@ function take(image: Image, step: Step, turn: Collected, env: TurnEnv): boolean 
 const BEGINS: readonly string[] = (['RunStarted', 'Resolved', 'CancelRequested', 'RunResumed'] as const).map(journalType);
 
 /** A segment that alone asks for more than a turn may hold stalls its run: only what began it is recorded. */
-function fitted(image: Image, step: Step, turn: Collected, env: TurnEnv): Step {
-  if (turn.bytes > 0 || step.bytes <= env.maxTurnBytes || step.run === undefined) return step;
+function fitted(image: Image, step: Step, env: TurnEnv): Step {
+  if (step.bytes <= env.maxTurnBytes || step.run === undefined) return step;
   const begin = step.records.findIndex(({ type }) => BEGINS.includes(type));
   const began = step.records[begin];
   if (began === undefined) return step;

@@ -135,8 +135,8 @@ function* begun(image: Image, request: RunRequest, input: unknown, env: TurnEnv)
 const NO_VERSIONS: ReadonlyMap<string, number> = new Map();
 
 /** The parts of a step that a segment's conclusion gives. */
-export function stepOf({ state, effects, followUps, defect }: Concluded, run: string): Omit<Step, 'records' | 'bytes' | 'decision'> {
-  return { state, effects, followUps, run, ...(defect === undefined ? {} : { defect }) };
+export function stepOf({ state, effects, asks, defect }: Concluded, run: string): Omit<Step, 'records' | 'bytes' | 'decision'> {
+  return { state, effects, asks, run, ...(defect === undefined ? {} : { defect }) };
 }
 
 function decisionOf(image: Image, { id, wantsOutcome }: RunRequest, { kind, answer }: Concluded): Decision {
