@@ -17,7 +17,7 @@ const STEPS = [
 const PASSIVE = { PERDURE_LIMIT_PASSIVATE_AFTER: '0ms' };
 /** Folders of tests, and what the environment adds. A folder that does not exist yet is left out. */
 const PASSES = [
-  ['unit and contract', ['test/unit', 'test/contract', 'test/http'], {}],
+  ['unit and contract', ['test/unit', 'test/contract', 'test/golden', 'test/http'], {}],
   ['simulation', ['test/simulation'], {}],
   ['end to end', ['test/e2e'], {}],
   ['entities, passivated after every turn', ['test/e2e/entities'], PASSIVE],
