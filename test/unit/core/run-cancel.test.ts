@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CancelledError } from '../../../runtime/core/rejection.ts';
-import { doing, type FlowHandler, Other, pay } from './runs/flow.ts';
+import { anything, doing, type FlowHandler, Other, pay } from './runs/flow.ts';
 import { everyWay, RunWorld } from './runs/run-world.ts';
 
 const names = (world: RunWorld) => world.of('SignalSent').map(({ name }) => name);
@@ -192,5 +192,3 @@ describe('cancellation', () => {
     expect(asked).toEqual(['x', 'z']);
   });
 });
-
-const anything = { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) } } as const;

@@ -29,7 +29,8 @@ const model = Flow.fold(
   { timers: ['late', 'tick'] },
 );
 
-export type FlowRun = Run<typeof model>;
+export type FlowModel = typeof model;
+export type FlowRun = Run<FlowModel>;
 type FlowTurn = Turn<typeof model>;
 export type FlowHandler = (run: FlowRun, input: unknown) => Promise<unknown>;
 
@@ -80,3 +81,6 @@ export function undurable(): EntityDefinition {
 export const pay = activity('pay', { input: typed<unknown>(), output: typed<unknown>(), rejects: ['declined'] });
 export const refund = activity('refund', { input: typed<unknown>(), output: typed<unknown>(), retry: { attempts: 1 } });
 export const Other = entity('other', { ask: signal({ input: typed<unknown>(), output: typed<unknown>() }) }, { rejects: ['busy'] });
+
+/** A schema that takes everything. */
+export const anything = { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) } } as const;

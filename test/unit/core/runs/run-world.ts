@@ -140,7 +140,9 @@ export class RunWorld {
 
   /** Time passes to the next sleep or time-out of a run, which is then over. False if there is none. */
   async pass(): Promise<boolean> {
-    const next = this.image.books.hasRuns ? this.image.books.runs.waits.earliest() : undefined;
+    // Those of one moment in an order of their own: which comes first is nobody's promise.
+    const waits = this.image.books.hasRuns ? this.image.books.runs.waits.all() : [];
+    const [next] = waits.toSorted((a, b) => a.dueAt - b.dueAt || `${a.timer}/${a.key}`.localeCompare(`${b.timer}/${b.key}`));
     if (next === undefined) return false;
     this.clockMs = Math.max(this.clockMs, next.dueAt);
     await this.one({ kind: 'wait', run: next.timer, call: Number(next.key) });
@@ -272,8 +274,8 @@ export function known({ state, books, turnId, position, foldError }: Image): unk
     timers: books.timers.all(),
     wakeAtMs: books.wakeAtMs,
     queued: books.hasRuns ? books.runs.queued : [],
-    waits: books.hasRuns ? books.runs.waits.all() : [],
-    attempts: books.hasRuns ? books.runs.attempts.all() : [],
+    waits: new Set(books.hasRuns ? books.runs.waits.all() : []),
+    attempts: new Set(books.hasRuns ? books.runs.attempts.all() : []),
     runs: runs.map((run) => ({
       ...run,
       calls: [...run.calls],
