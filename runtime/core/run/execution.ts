@@ -33,15 +33,15 @@ export interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
   /** `until`: what it waits for. */
-  readonly predicate?: (state: unknown) => boolean;
+  readonly predicate: ((state: unknown) => boolean) | undefined;
   /** `callback`: what a completion has to fit. */
-  readonly output?: AnySchema;
+  readonly output: AnySchema | undefined;
 }
 
 export type Settled = { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly error: unknown };
 
 /** What is waited for, beside the record that asks for it. */
-export type Waiting = Pick<Pending, 'kind' | 'name' | 'predicate' | 'output'>;
+export type Waiting = Pick<Pending, 'kind' | 'name'> & Partial<Pick<Pending, 'predicate' | 'output'>>;
 
 /** What is recorded of something that is waited for. */
 export type Asked = { readonly sent: SentSignal } | { readonly scheduled: ScheduledCall };
@@ -171,6 +171,7 @@ export class RunExecution {
 
   /** After a drain: wakes who waited for it. True if somebody was, so there is more to drain. */
   woken(): boolean {
+    if (this.#idlers.length === 0) return false;
     const ready = this.#idlers.filter(({ isReady }) => isReady());
     if (ready.length === 0) return false;
     this.#idlers = this.#idlers.filter((idler) => !ready.includes(idler));
@@ -211,7 +212,10 @@ export class RunExecution {
     const promise = new Awaited<unknown>((resolve, reject) => {
       settle = { resolve, reject };
     });
-    if (settle !== undefined) this.pending.set(call, { ...waiting, call, promise, ...settle });
+    if (settle !== undefined) {
+      const { kind, name, predicate, output } = waiting;
+      this.pending.set(call, { kind, name, call, promise, resolve: settle.resolve, reject: settle.reject, predicate, output });
+    }
     if (waiting.predicate !== undefined) this.predicates.set(call, waiting.predicate);
     return promise;
   }

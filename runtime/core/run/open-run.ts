@@ -1,4 +1,4 @@
-import type { CallOrigin, Outcome, ReplyAddress, ScheduledCall, SentSignal, StallReason } from '../journal.ts';
+import type { Outcome, ReplyAddress, ScheduledCall, SentSignal, StallReason } from '../journal.ts';
 import type { RecordMeta, Revision } from '../record.ts';
 
 /**
@@ -52,7 +52,7 @@ export interface OpenCall {
 /** A trigger that came while its run could not go on. */
 export type Deferred = Extract<Trigger, { kind: 'resolved' | 'cancelled' }>;
 
-export interface OpenRun extends CallOrigin {
+export interface OpenRun {
   readonly id: string;
   readonly name: string;
   readonly of: 'signal' | 'timer';
@@ -64,6 +64,9 @@ export interface OpenRun extends CallOrigin {
   readonly startRevision: Revision;
   /** Metadata of every record that it writes. */
   readonly meta: RecordMeta;
+  /** Set if it was called: where the reply goes, and what waits for it. */
+  readonly reply: ReplyAddress | undefined;
+  readonly chain: readonly string[] | undefined;
   inputs: RunInput[];
   /** Set while its inputs must be read from the stream again (warm.ts): the state before its first record. */
   cold: { readonly startState: unknown } | undefined;

@@ -46,7 +46,7 @@ export function executionOf(definition: EntityDefinition, entityId: string, run:
 export function chainOf(
   definition: EntityDefinition,
   entityId: string,
-  run: { readonly serial: boolean; readonly chain?: readonly string[] },
+  run: { readonly serial: boolean; readonly chain?: readonly string[] | undefined },
 ): readonly string[] {
   const { chain = [], serial } = run;
   return serial ? [...chain, `${definition.type}/${entityId}`] : chain;

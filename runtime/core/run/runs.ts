@@ -71,23 +71,28 @@ export class Runs {
   started({ name, of, serial, input, received, reply, chain }: JournalData['RunStarted'], meta: RecordMeta, at: Place): void {
     const id = meta.run ?? '';
     if (received !== undefined) this.#unqueue(id);
+    // Written out: what objects spread into objects cost is most of what a run costs.
     this.#opened({
-      ...{ id, name, of, serial: serial === true, once: meta.once === true, seed: at.turnId, startedAtMs: at.timeMs },
-      ...{
-        startRevision: at.revision,
-        meta: metaOfRun(meta),
-        cold: undefined,
-        cancelAsked: false,
-        isOver: false,
-        untils: 0,
-        stalled: undefined,
-      },
+      id,
+      name,
+      of,
+      serial: serial === true,
+      once: meta.once === true,
+      seed: at.turnId,
+      startedAtMs: at.timeMs,
+      startRevision: at.revision,
+      meta: metaOfRun(meta),
+      reply,
+      chain,
       inputs: [inputOf({ kind: 'started', input }, at)],
+      cold: undefined,
       calls: new Map(),
       deferred: [],
       versions: new Map(),
-      ...(reply === undefined ? {} : { reply }),
-      ...(chain === undefined ? {} : { chain }),
+      stalled: undefined,
+      cancelAsked: false,
+      isOver: false,
+      untils: 0,
     });
   }
 
@@ -219,10 +224,16 @@ export class Runs {
 
   #began(run: OpenRun, what: OpenCall['what'], sinceMs: number): void {
     const call: OpenCall = {
-      ...{ run: run.id, what, sinceMs, attempts: 0, nextAt: sinceMs, incarnation: '', lastFailure: undefined },
-      ...{ progress: undefined, cancelling: false },
+      run: run.id,
+      what,
+      sinceMs,
+      attempts: 0,
+      nextAt: sinceMs,
+      incarnation: what.kind === 'activity' || what.kind === 'query' ? what.incarnation : '',
+      lastFailure: undefined,
+      progress: undefined,
+      cancelling: false,
     };
-    if (what.kind === 'activity' || what.kind === 'query') call.incarnation = what.incarnation;
     run.calls.set(what.call, call);
     if (what.kind === 'until') run.untils += 1;
     this.#watch(call);
@@ -238,12 +249,12 @@ export class Runs {
   }
 
   #watch({ run, what, nextAt, attempts }: OpenCall): void {
-    const slot = { timer: run, key: String(what.call) };
+    const key = String(what.call);
     if (what.kind === 'activity' || what.kind === 'query') {
       const timeoutMs = (what.kind === 'activity' ? what.policy.timeoutMs : undefined) ?? LIMITS.attemptTimeoutMs;
-      this.attempts.apply({ ...slot, dueAt: nextAt + timeoutMs, arming: attempts });
+      this.attempts.apply({ timer: run, key, dueAt: nextAt + timeoutMs, arming: attempts });
     } else if (what.kind !== 'signal' && what.kind !== 'resume' && what.dueAt !== undefined) {
-      this.waits.apply({ ...slot, dueAt: what.dueAt, arming: what.call });
+      this.waits.apply({ timer: run, key, dueAt: what.dueAt, arming: what.call });
     }
   }
 

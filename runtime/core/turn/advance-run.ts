@@ -36,14 +36,17 @@ export function* advanceRun(
   message: { readonly index: number; readonly meta?: RecordMeta; readonly decision?: Decision },
 ): Generator<void, Step> {
   const decision = message.decision ?? done(image);
-  const meta = { ...run.meta, ...message.meta, run: run.id };
+  const meta = message.meta === undefined ? run.meta : { ...run.meta, ...message.meta, run: run.id };
   const size = sizeOf(trigger) + metaSize(meta);
-  const deferred = triggerRecord(trigger, meta, true);
   if (!canGoOn(image, run)) {
+    const deferred = triggerRecord(trigger, meta, true);
     return { records: [deferred], state: image.state, bytes: size, decision, effects: trigger.kind === 'cancelled' ? abortsOf(run) : [] };
   }
   const live = yield* liveExecution(image, run, env);
-  if (!live.ok) return { ...stallStep(image, run, live.reason, run.deferred.includes(trigger) ? [] : [deferred]), decision };
+  if (!live.ok) {
+    const before = run.deferred.includes(trigger) ? [] : [triggerRecord(trigger, meta, true)];
+    return { ...stallStep(image, run, live.reason, before), decision };
+  }
   const { execution } = live;
   const actual: Deferred = trigger.kind === 'cancelled' ? { ...trigger, closes: execution.cancellable } : trigger;
   const { step, isOver } = yield* goOn(image, run, execution, { trigger: actual }, message.index, env);
@@ -53,7 +56,8 @@ export function* advanceRun(
   const effects = isStop ? [...abortsOf(run), ...(step.effects ?? [])] : (step.effects ?? []);
   // Before the trigger: what stands if its segment turns out too large (A4).
   const records = [...asked, triggerRecord(actual, meta, false), ...step.records];
-  return { ...step, records, bytes: step.bytes + size + asked.length * 160, effects, decision };
+  const { state, defect, asks } = step;
+  return { records, state, bytes: step.bytes + size + asked.length * 160, decision, defect, effects, asks, run: run.id };
 }
 
 /** An operator lets a stalled run go on: with its last segment again, with a trigger of its own, or only by being replayed. */
@@ -113,9 +117,8 @@ function* goOn(
   const concluded = conclude(image, run, execution, context, state);
   const staysLive = concluded.kind === 'open' || (concluded.kind === 'stalled' && concluded.defect === undefined);
   if (!staysLive) image.live?.delete(run.id);
-  const { records, bytes } = concluded;
   const isOver = concluded.kind === 'ended' || concluded.kind === 'rejected';
-  return { step: { ...stepOf(concluded, run.id), records, bytes, decision: done(image) }, isOver };
+  return { step: stepOf(concluded, run.id, concluded.records, concluded.bytes, done(image)), isOver };
 }
 
 function keep(image: Image, run: OpenRun, execution: RunExecution): void {
@@ -124,10 +127,12 @@ function keep(image: Image, run: OpenRun, execution: RunExecution): void {
 }
 
 function triggerRecord(trigger: Deferred, meta: RecordMeta, isDeferred: boolean): NewRecord {
-  const deferred = isDeferred ? { deferred: true as const } : {};
-  if (trigger.kind === 'resolved') return journal('Resolved', { call: trigger.call, outcome: trigger.outcome, ...deferred }, meta);
-  const { by, why } = trigger;
-  return journal('CancelRequested', { by, why, closes: isDeferred ? [] : trigger.closes, ...deferred }, meta);
+  if (trigger.kind === 'resolved') {
+    const { call, outcome } = trigger;
+    return journal('Resolved', isDeferred ? { call, outcome, deferred: true } : { call, outcome }, meta);
+  }
+  const { by, why, closes } = trigger;
+  return journal('CancelRequested', isDeferred ? { by, why, closes: [], deferred: true } : { by, why, closes }, meta);
 }
 
 function sizeOf(trigger: Deferred): number {

@@ -40,7 +40,7 @@ export interface Belonging {
   readonly of: 'signal' | 'timer';
   readonly once: boolean;
   readonly meta: RecordMeta;
-  readonly reply?: ReplyAddress;
+  readonly reply: ReplyAddress | undefined;
 }
 
 export interface Concluded {

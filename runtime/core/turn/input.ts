@@ -162,7 +162,7 @@ export interface Step {
   readonly defect?: unknown;
   readonly effects?: readonly Effect[];
   /** What it asks of runs. */
-  readonly asks?: readonly RunAsk[];
+  readonly asks?: readonly RunAsk[] | undefined;
   /** The run whose execution has moved on with it: to be dropped if the step is not taken. */
   readonly run?: string;
 }

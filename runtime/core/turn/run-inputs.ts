@@ -57,7 +57,7 @@ export function cancelQueued(image: Image, id: string): Step {
   const queued = image.books.runs.queued.find((one) => one.id === id);
   if (queued === undefined) return nothing(image, done(image));
   const { name, reply, once } = queued;
-  const run = { id, name, of: 'signal' as const, once, meta: { run: id }, ...(reply === undefined ? {} : { reply }) };
+  const run = { id, name, of: 'signal' as const, once, meta: { run: id }, reply };
   const answer = failed('cancelled', `run ${id} of ${name} was cancelled before it started`);
   const records = endRecords(run, { kind: 'cancelled' });
   return { records, state: image.state, bytes: 320, decision: done(image), effects: [{ kind: 'ended', run: id, answer }] };

@@ -59,7 +59,7 @@ function endAll(image: Image, open: readonly OpenRun[], queued: readonly QueuedR
     effects.push({ kind: 'ended', run: run.id, answer: answerOf(image, run, outcome) });
   }
   for (const { id, name, once, reply } of queued) {
-    const run: Belonging = { id, name, of: 'signal', once, meta: { run: id }, ...(reply === undefined ? {} : { reply }) };
+    const run: Belonging = { id, name, of: 'signal', once, meta: { run: id }, reply };
     records.push(...endRecords(run, outcome));
     effects.push({ kind: 'ended', run: id, answer: answerOf(image, run, outcome) });
   }

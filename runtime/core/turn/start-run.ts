@@ -99,7 +99,7 @@ function* begun(image: Image, request: RunRequest, input: unknown, env: TurnEnv)
   const { id, name, of, serial, origin, meta, received } = request;
   const started = journal(
     'RunStarted',
-    { ...originOf(request), input, ...(received === undefined ? {} : { received }) },
+    received === undefined ? { ...originOf(request), input } : { ...originOf(request), input, received },
     runRecordMeta(request),
   );
   const run: Belonging = {
@@ -108,7 +108,7 @@ function* begun(image: Image, request: RunRequest, input: unknown, env: TurnEnv)
     of,
     once: meta.once === true,
     meta: ownMeta(meta, id),
-    ...(origin.reply === undefined ? {} : { reply: origin.reply }),
+    reply: origin.reply,
   };
   const chain = chainOf(definition, image.id, { serial, ...origin });
   const identity = { type: definition.type, entityId: image.id, id, name, seed: env.turnId, meta: run.meta, chain, versions: NO_VERSIONS };
@@ -125,18 +125,19 @@ function* begun(image: Image, request: RunRequest, input: unknown, env: TurnEnv)
     image.live.set(id, execution);
   }
   const bytes = plainSize(input, `input of ${name}`) + metaSize(meta) + 160 + concluded.bytes;
-  return {
-    ...stepOf(concluded, id),
-    records: [...request.facts, started, ...concluded.records],
-    bytes,
-    decision: decisionOf(image, request, concluded),
-  };
+  return stepOf(concluded, id, [...request.facts, started, ...concluded.records], bytes, decisionOf(image, request, concluded));
 }
 const NO_VERSIONS: ReadonlyMap<string, number> = new Map();
 
-/** The parts of a step that a segment's conclusion gives. */
-export function stepOf({ state, effects, asks, defect }: Concluded, run: string): Omit<Step, 'records' | 'bytes' | 'decision'> {
-  return { state, effects, asks, run, ...(defect === undefined ? {} : { defect }) };
+/** The step that a segment's conclusion comes to. */
+export function stepOf(
+  { state, effects, asks, defect }: Concluded,
+  run: string,
+  records: readonly NewRecord[],
+  bytes: number,
+  decision: Decision,
+): Step {
+  return { records, state, bytes, decision, defect, effects, asks, run };
 }
 
 function decisionOf(image: Image, { id, wantsOutcome }: RunRequest, { kind, answer }: Concluded): Decision {
@@ -150,10 +151,12 @@ function rejectedStep(image: Image, request: RunRequest, rejection: Rejection): 
   const answer: Answer = rejectedAnswer(rejection, image);
   if (request.received !== undefined) {
     const run: Belonging = {
-      ...request,
+      id: request.id,
+      name,
+      of: request.of,
       once: meta.once === true,
       meta: ownMeta(meta, request.id),
-      ...(origin.reply === undefined ? {} : { reply: origin.reply }),
+      reply: origin.reply,
     };
     const outcome = {
       kind: 'rejected' as const,
@@ -187,6 +190,7 @@ function rejectedStep(image: Image, request: RunRequest, rejection: Rejection): 
 
 function originOf({ name, of, serial, origin }: RunRequest): RunOrigin {
   const { reply, chain } = origin;
+  if (!serial && reply === undefined && chain === undefined) return { name, of };
   return { name, of, ...(serial ? { serial } : {}), ...(reply === undefined ? {} : { reply }), ...(chain === undefined ? {} : { chain }) };
 }
 
@@ -196,6 +200,7 @@ function runRecordMeta({ id, name, meta }: RunRequest): RecordMeta {
 }
 
 function ownMeta({ correlation, traceparent, baggage }: RecordMeta, run: string): RecordMeta {
+  if (correlation === undefined && traceparent === undefined && baggage === undefined) return { run };
   return {
     run,
     ...(correlation === undefined ? {} : { correlation }),
