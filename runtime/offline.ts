@@ -5,7 +5,7 @@ import { realDrain } from './adapters/real-clock.ts';
 import { definitionOf } from './core/definition/entity.ts';
 import { isPerdureError, PerdureError } from './core/errors.ts';
 import { installGuard } from './host/guard.ts';
-import { StreamChecks } from './host/stream-checks.ts';
+import { type StreamCheckParts, StreamChecks } from './host/stream-checks.ts';
 import type { EventStore } from './ports/event-store.ts';
 import type { Program } from './start.ts';
 
@@ -14,7 +14,7 @@ import type { Program } from './start.ts';
  */
 
 /** A store as those see it who only read. */
-export type OfflineStore = Pick<EventStore, 'storeId' | 'readStream' | 'subscribe' | 'close'>;
+export type OfflineStore = Pick<EventStore, 'storeId' | 'readStream' | 'subscribe' | 'loadSnapshot' | 'close'>;
 
 /**
  * Opens the store of a data directory, which no node may use meanwhile. A log that was torn by a crash is mended as a node would at its start; else
@@ -46,12 +46,11 @@ async function partitionsOf(dataDir: string): Promise<number> {
 }
 
 /**
- * Checks of streams against a program, with the determinism guard in place until `release`. `endedRuns`: also of runs that have ended. Throws
- * `invalid-definition`.
+ * Checks of streams against a program, with the determinism guard in place until `release`. Throws `invalid-definition`.
  */
 export function streamChecks(
   program: Program,
-  options: { readonly endedRuns: boolean; readonly maxTurnBytes: number },
+  options: Pick<StreamCheckParts, 'endedRuns' | 'maxTurnBytes' | 'store'>,
 ): { readonly checks: StreamChecks; release(): void } {
   const checks = new StreamChecks({
     ...options,

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
 import { type ResolvedConfig, resolveConfig, SETTINGS } from '../config.ts';
-import type { StreamChecks } from '../host/stream-checks.ts';
+import type { StreamCheckParts, StreamChecks } from '../host/stream-checks.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import { addExport } from './export.ts';
 import { loadProgram, type Program } from './program.ts';
@@ -20,10 +20,12 @@ export interface CommandIo {
   readonly start: (program: Program, config: ResolvedConfig) => Promise<{ stop(): Promise<void> }>;
   /** Writes lines to standard output, no faster than they are read there. Rejects if nobody reads them any more. */
   readonly pour: (lines: AsyncIterable<string>) => Promise<void>;
-  readonly openStoreForReading: (dataDir: string) => Promise<Pick<EventStore, 'storeId' | 'readStream' | 'subscribe' | 'close'>>;
+  readonly openStoreForReading: (
+    dataDir: string,
+  ) => Promise<Pick<EventStore, 'storeId' | 'readStream' | 'subscribe' | 'loadSnapshot' | 'close'>>;
   readonly streamChecks: (
     program: Program,
-    options: { readonly endedRuns: boolean; readonly maxTurnBytes: number },
+    options: Pick<StreamCheckParts, 'endedRuns' | 'maxTurnBytes' | 'store'>,
   ) => { readonly checks: StreamChecks; release(): void };
 }
 

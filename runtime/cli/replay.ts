@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { resolveConfig } from '../config.ts';
 import { errorText, PerdureError } from '../core/errors.ts';
 import type { StoredTurn } from '../core/record.ts';
+import type { SnapshotStore } from '../host/snapshot-image.ts';
 import { storedTurns } from '../host/stored-streams.ts';
 import { exportedTurns } from '../host/stream-export.ts';
 import type { CommandIo } from './command.ts';
@@ -38,7 +39,7 @@ async function replay({ program: path, file, dataDir, all }: ReplayOptions, io: 
   const { program, config: given } = await loadProgram(path, io.cwd);
   const config = resolveConfig({ env: io.env, flags: { dataDir }, file: given });
   const source = file === undefined ? await storeSource(io, config.dataDir) : fileSource(file);
-  const { checks, release } = io.streamChecks(program, { endedRuns: all === true, maxTurnBytes: config.maxTurnBytes });
+  const { checks, release } = io.streamChecks(program, { ...source.snapshots, endedRuns: all === true, maxTurnBytes: config.maxTurnBytes });
   try {
     for await (const finding of checks.findings(source.turns)) for (const line of findingLines(finding)) io.print(line);
   } finally {
@@ -51,12 +52,13 @@ async function replay({ program: path, file, dataDir, all }: ReplayOptions, io: 
 
 interface Source {
   readonly turns: AsyncIterable<StoredTurn>;
+  readonly snapshots?: { readonly store: SnapshotStore };
   close(): Promise<void>;
 }
 
 async function storeSource(io: CommandIo, dataDir: string): Promise<Source> {
   const store = await io.openStoreForReading(dataDir);
-  return { turns: storedTurns(store, { inFlight: false }), close: () => store.close() };
+  return { turns: storedTurns(store, { inFlight: false }), snapshots: { store }, close: () => store.close() };
 }
 
 function fileSource(path: string): Source {

@@ -7,6 +7,7 @@ import type { TurnEnv } from '../core/turn/step.ts';
 import { guard } from './guard.ts';
 import { canStart, type RunReplays } from './run-replays.ts';
 import { RunsInFlight } from './runs-in-flight.ts';
+import { imageFromSnapshot, type SnapshotStore } from './snapshot-image.ts';
 
 /** What was found of an entity. */
 export interface Finding extends Address {
@@ -52,6 +53,8 @@ export interface EntityCheckParts {
   readonly id: string;
   readonly freeze: TurnEnv['freeze'];
   readonly endedRuns: boolean;
+  /** Where snapshots are, if anywhere. */
+  readonly store: SnapshotStore | undefined;
   readonly replays: RunReplays;
   readonly totals: CheckTotals;
 }
@@ -92,8 +95,21 @@ export class EntityCheck implements StreamCheck {
       const held = open.size + queued.length;
       return [this.#finding('unfoldable', `${foldError}${held === 0 ? '' : `; ${held} of its runs are in flight`}`)];
     }
-    const found = await this.#replayed([...open.values()], ({ stalled }) => (stalled === undefined ? 'open' : 'stalled'));
-    return [...found, ...queued.flatMap((one) => this.#unstartable(one))];
+    const found = await this.#replayed([...open.values()], stateOf);
+    return [...found, ...(await this.#fromSnapshot(found)), ...queued.flatMap((one) => this.#unstartable(one))];
+  }
+
+  /** A node begins with the snapshot if it may, and its runs with the states that the reducers of then made. */
+  async #fromSnapshot(found: readonly Finding[]): Promise<readonly Finding[]> {
+    const { definition, id, freeze, store } = this.#parts;
+    if (store === undefined || this.#image.books.runs.open.size === 0) return NONE;
+    const image = await imageFromSnapshot(store, definition, id, freeze);
+    if (image === undefined) return NONE;
+    const known = new Set(found.flatMap(({ kind, run }) => (kind === 'diverged' && run !== undefined ? [run.id] : [])));
+    const runs = [...image.books.runs.open.values()].filter((run) => !known.has(run.id));
+    const why = 'so it is only with the snapshot, which holds states that older reducers made: raise options.stateVersion';
+    const more = await this.#replayed(runs, stateOf, image);
+    return more.filter(({ kind }) => kind === 'diverged').map((one) => ({ ...one, message: `${one.message}; ${why}` }));
   }
 
   #unstartable({ id, name, sinceMs }: QueuedRun): readonly Finding[] {
@@ -101,12 +117,12 @@ export class EntityCheck implements StreamCheck {
     return [{ ...this.#finding('no-handler', `there is no durable handler for '${name}'`), run: { id, name, sinceMs, state: 'queued' } }];
   }
 
-  async #replayed(runs: readonly OpenRun[], stateOf: (run: OpenRun) => RunAbout['state']): Promise<readonly Finding[]> {
+  async #replayed(runs: readonly OpenRun[], stateAs: typeof stateOf, image = this.#image): Promise<readonly Finding[]> {
     const found: Finding[] = [];
     for (const run of runs) {
       const { id, name, startedAtMs, stalled } = run;
-      const about: RunAbout = { id, name, state: stateOf(run), sinceMs: stalled?.sinceMs ?? startedAtMs };
-      const reason = await this.#parts.replays.divergence(this.#image, run);
+      const about: RunAbout = { id, name, state: stateAs(run), sinceMs: stalled?.sinceMs ?? startedAtMs };
+      const reason = await this.#parts.replays.divergence(image, run);
       if (reason !== undefined) found.push({ ...this.#finding('diverged', reason.message), run: about, details: reason.details });
       else if (stalled !== undefined) found.push({ ...this.#finding('stalled', `${stalled.code}: ${stalled.message}`), run: about });
     }
@@ -117,6 +133,10 @@ export class EntityCheck implements StreamCheck {
     const { definition, id } = this.#parts;
     return { type: definition.type, id, kind, message };
   }
+}
+
+function stateOf({ stalled }: OpenRun): RunAbout['state'] {
+  return stalled === undefined ? 'open' : 'stalled';
 }
 
 /** An entity of a type that the program does not have: only its runs in flight are counted. */

@@ -2,11 +2,14 @@ import type { EntityDefinition } from '../core/definition/erased.ts';
 import { addressOf, type StoredTurn, type StreamName } from '../core/record.ts';
 import { type CheckTotals, EntityCheck, type Finding, StrangerCheck, type StreamCheck } from './entity-check.ts';
 import { type RunReplayParts, RunReplays } from './run-replays.ts';
+import type { SnapshotStore } from './snapshot-image.ts';
 
 /** What streams are checked against. */
 export interface StreamCheckParts extends RunReplayParts {
   /** Also executes the runs that have ended. */
   readonly endedRuns: boolean;
+  /** The store that the streams are of: runs are executed from its snapshots too, as by a node. Absent for exported streams. */
+  readonly store?: SnapshotStore;
 }
 
 /**
@@ -50,7 +53,7 @@ export class StreamChecks {
     const address = addressOf(stream) ?? { type: stream, id: '' };
     const definition = this.#definitions.get(address.type);
     if (definition === undefined) return new StrangerCheck(stream, address, this.totals);
-    const { freeze, endedRuns } = this.#parts;
-    return new EntityCheck({ definition, id: address.id, freeze, endedRuns, replays: this.#replays, totals: this.totals });
+    const { freeze, endedRuns, store } = this.#parts;
+    return new EntityCheck({ definition, id: address.id, freeze, endedRuns, store, replays: this.#replays, totals: this.totals });
   }
 }

@@ -12,15 +12,28 @@ export const Trip = entity('trip', {
   crash: signal(),
 });
 
-export type Change = 'none' | 'sleeps-first' | 'forgets-an-event' | 'reducer-throws' | 'no-serial' | 'quick-ends-otherwise';
+interface State {
+  readonly paid: number;
+  readonly currency?: string;
+}
+
+export type Change =
+  | 'none'
+  | 'sleeps-first'
+  | 'forgets-an-event'
+  | 'reducer-throws'
+  | 'no-serial'
+  | 'quick-ends-otherwise'
+  | 'reads-a-new-field';
 
 /** The journey's program after a change of its code. */
 export function tripProgram(change: Change) {
-  const booked = (s: { readonly paid: number }) => {
+  const booked = (s: State): State => {
     if (change === 'reducer-throws') throw new Error('the reducer is broken');
     return { ...s, paid: s.paid + 1 };
   };
-  const model = Trip.fold((): { readonly paid: number } => ({ paid: 0 }), {
+  const isNew = change === 'reads-a-new-field';
+  const model = Trip.fold((): State => ({ paid: 0, ...(isNew ? { currency: 'EUR' } : {}) }), {
     ...(change === 'forgets-an-event' ? ({} as { Booked: typeof booked }) : { Booked: booked }),
     Crashed: (s) => s,
   });
@@ -32,7 +45,7 @@ export function tripProgram(change: Change) {
       book: durable(async (run, { amount }) => {
         if (change === 'sleeps-first') await run.sleep('1 hour');
         const { id } = await run.call(charge({ amount }));
-        run.emit.Booked();
+        if (!isNew || run.state().currency === 'EUR') run.emit.Booked();
         await run.sleep('30 days');
         return id;
       }),

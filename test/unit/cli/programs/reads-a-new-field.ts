@@ -1,0 +1,3 @@
+import { tripProgram } from './trip.ts';
+
+export default tripProgram('reads-a-new-field');
