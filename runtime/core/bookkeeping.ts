@@ -92,8 +92,8 @@ export class Bookkeeping {
     // While it holds, its runs wait.
     if (this.holding) return this.timers.earliest()?.dueAt;
     const { waits, attempts } = this.runs;
-    const due = [this.timers, waits, attempts].flatMap((one) => one.earliest()?.dueAt ?? []);
-    return due.length === 0 ? undefined : Math.min(...due);
+    const due = Math.min(dueOf(this.timers), dueOf(waits), dueOf(attempts));
+    return due === Number.POSITIVE_INFINITY ? undefined : due;
   }
 
   /** Was a message of this source and place handled before (B2)? */
@@ -138,6 +138,10 @@ export class Bookkeeping {
 }
 
 const NO_ASKS: readonly RunAsk[] = [];
+function dueOf(timers: ArmedTimers): number {
+  return timers.earliest()?.dueAt ?? Number.POSITIVE_INFINITY;
+}
+
 const NO_MARKS: ReadonlyMap<string, { readonly position: number; readonly index: number }> = new Map();
 
 export interface ParkedState {

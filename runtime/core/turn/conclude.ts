@@ -82,7 +82,8 @@ export function conclude(image: Image, run: Belonging, execution: RunExecution, 
 /** The end of a run that no code decides: terminated, or its entity is forgotten. */
 export function endRecords(run: Belonging, outcome: Outcome): readonly NewRecord[] {
   const { id: signal, name, once, meta, reply } = run;
-  const completed = journal('RunCompleted', { outcome }, { ...meta, run: signal, signal, name, ...(once ? { once } : {}) });
+  const own = { ...meta, run: signal, signal, name };
+  const completed = journal('RunCompleted', { outcome }, once ? { ...own, once } : own);
   return reply === undefined ? [completed] : [replyRecord(reply, outcome, meta), completed];
 }
 

@@ -22,7 +22,7 @@ import { holdSignal, holdTimer } from './hold.ts';
 import type { Decision, SignalInput, Step, TimerInput } from './input.ts';
 import { handleCancel, handleReply } from './run-inputs.ts';
 import { invalidAnswer, rejectedAnswer, runSegment, type SegmentOutcome } from './segment.ts';
-import { startRun } from './start-run.ts';
+import { type RunRequest, startRun } from './start-run.ts';
 import { done, nothing, type TurnEnv } from './step.ts';
 
 /**
@@ -63,10 +63,22 @@ export function* handleDurable(image: Image, input: SignalInput, env: TurnEnv, i
   const declaration = definition.declarations.get(name);
   const handler = definition.signals.get(name);
   if (handler === undefined || handler.mode === 'plain' || declaration === undefined) return unknownSignal(image, input);
-  const about = { id, name, of: 'signal', handler: handler.run, serial: handler.mode === 'serial', declaration, payload } as const;
-  const meta = metaOf(input, declaration.once);
-  const wantsOutcome = input.wants === 'outcome';
-  const start = yield* startRun(image, { ...about, meta, facts: NO_FACTS, origin: input.origin ?? NO_ORIGIN, wantsOutcome, index }, env);
+  const request: RunRequest = {
+    id,
+    name,
+    of: 'signal',
+    handler: handler.run,
+    serial: handler.mode === 'serial',
+    declaration,
+    payload,
+    meta: metaOf(input, declaration.once),
+    origin: input.origin ?? NO_ORIGIN,
+    facts: NO_FACTS,
+    wantsOutcome: input.wants === 'outcome',
+    index,
+    received: undefined,
+  };
+  const start = yield* startRun(image, request, env);
   return start.kind === 'step' ? start.step : invalidSignal(image, input, start.issues);
 }
 

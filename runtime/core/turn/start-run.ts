@@ -43,7 +43,7 @@ export interface RunRequest {
   readonly wantsOutcome: boolean;
   readonly index: number;
   /** Set for one that waited: where, and its input is parsed. */
-  readonly received?: Revision;
+  readonly received?: Revision | undefined;
 }
 
 export type RunStart = { readonly kind: 'step'; readonly step: Step } | { readonly kind: 'invalid'; readonly issues: readonly Issue[] };
