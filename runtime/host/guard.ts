@@ -7,6 +7,8 @@ import http from 'node:http';
 import https from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
+import timers from 'node:timers';
+import timersPromises from 'node:timers/promises';
 import { PerdureError } from '../core/errors.ts';
 import { type Random, randomFrom, uuidFrom } from '../core/random.ts';
 import type { RunScope } from '../core/run/scope.ts';
@@ -180,10 +182,15 @@ const RANDOM = 'turn.random() or turn.uuid()';
 
 function refuse(): void {
   for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']) refuseCall(globalThis, name, name, WAITS);
+  for (const module of [timers, timersPromises]) {
+    for (const name of ['setTimeout', 'setInterval', 'setImmediate']) refuseCall(module, name, name, WAITS);
+  }
   refuseCall(globalThis, 'fetch', 'fetch', OUTSIDE);
   for (const name of ['randomBytes', 'randomInt', 'randomFillSync', 'randomFill']) refuseCall(crypto, name, `crypto.${name}`, RANDOM);
   refuseCall(globalThis.crypto, 'getRandomValues', 'crypto.getRandomValues', RANDOM);
   refuseCall(performance, 'now', 'performance.now', 'turn.now()');
+  refuseCall(process.hrtime, 'bigint', 'process.hrtime.bigint', 'turn.now()');
+  refuseCall(process, 'hrtime', 'process.hrtime', 'turn.now()');
   refuseCall(net.Socket.prototype, 'connect', 'opening a socket', OUTSIDE);
   refuseCall(dns, 'lookup', 'dns.lookup', OUTSIDE);
   for (const module of [http, https]) for (const name of ['request', 'get']) refuseCall(module, name, `http.${name}`, OUTSIDE);

@@ -20,6 +20,7 @@ import type {
   ReleaseInput,
 } from '../../../../runtime/core/turn/input.ts';
 import { isPause, runTurn, type TurnResult, turnTime } from '../../../../runtime/core/turn/run-turn.ts';
+import type { Guard } from '../../../../runtime/host/context.ts';
 import { fold, sig } from '../world.ts';
 
 /** What becomes of the image after each turn: it stays, or another node has it, from the stream or from a snapshot. */
@@ -54,10 +55,13 @@ export class RunWorld {
     this.image = emptyImage(definition, id);
   }
 
+  /** Stands around user code, as a host's does. */
+  guard: Guard = { run: (_nowMs, _seed, work, ...args) => work(...args), scoped: (_scope, work) => work() };
+
   readonly host: RunHost = {
     incarnation: 'here',
     digest: (text) => `digest of ${text}`.replaceAll(/[^\w-]/g, '_'),
-    scoped: (_scope, work) => work(),
+    scoped: (scope, work) => this.guard.scoped(scope, work),
     hasActivity: (name) => name !== 'unheard',
     isQuery: (type, name) => this.queries.has(`${type}.${name}`),
     tell: (event, fields) => void this.told.push({ event, fields }),
@@ -74,10 +78,10 @@ export class RunWorld {
       onDefect: (error: unknown) => void this.defects.push(error),
     };
     const dueBefore = image.books.wakeAtMs;
-    let result = runTurn(image, inputs, env);
+    let result = this.guard.run(nowMs, turnId, runTurn, image, inputs, env);
     while (isPause(result)) {
       await drained();
-      result = result.resume();
+      result = this.guard.run(nowMs, turnId, result.resume);
     }
     this.effects.push(...result.effects);
     if (result.records.length > 0) this.#append(result, { firstRevision, turnId, time: nowMs });
@@ -286,11 +290,17 @@ export function known({ state, books, turnId, position, foldError }: Image): unk
 }
 
 /** Plays a script in every way in which turns can be met by fate; all must leave the same records and the same knowledge. Gives the world that lived. */
-export async function everyWay(definition: () => EntityDefinition, script: (world: RunWorld) => Promise<void>): Promise<RunWorld> {
+export async function everyWay(
+  definition: () => EntityDefinition,
+  script: (world: RunWorld) => Promise<void>,
+  guard?: Guard,
+): Promise<RunWorld> {
   const lived = new RunWorld(definition());
+  if (guard !== undefined) lived.guard = guard;
   await script(lived);
   for (const fate of ['crashes', 'snapshots'] as const) {
     const other = new RunWorld(definition(), fate);
+    if (guard !== undefined) other.guard = guard;
     await script(other);
     expect({ fate, records: other.records }).toEqual({ fate, records: lived.records });
     expect({ fate, known: known(other.image) }).toEqual({ fate, known: known(lived.image) });
