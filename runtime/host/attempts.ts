@@ -57,8 +57,8 @@ export class Attempts {
   }
 
   /**
-   * After rehydration, and when an entity stops holding: open calls whose next attempt is not known are planned, or reported lost if another incarnation was
-   * to carry it out.
+   * After rehydration, and when an entity stops holding: open calls whose next attempt is not known are planned, or reported lost if another incarnation may
+   * have begun to carry it out. One whose time has not come was not begun by anybody: counted as lost, a few starts in a row would use up its attempts.
    */
   recover(mailbox: Mailbox): void {
     const { image } = mailbox;
@@ -66,7 +66,8 @@ export class Attempts {
     for (const run of image.books.runs.open.values()) {
       for (const call of run.calls.values()) {
         if (!isAttempted(call)) continue;
-        if (call.incarnation === this.#context.entropy.incarnation) this.#plan(mailbox, call);
+        const { incarnation, nextAt } = call;
+        if (incarnation === this.#context.entropy.incarnation || nextAt > this.#context.clock.now()) this.#plan(mailbox, call);
         else if (!this.#isKnown(mailbox, call)) this.#end(this.#attemptOf(mailbox, call), { kind: 'lost', message: GONE });
       }
     }

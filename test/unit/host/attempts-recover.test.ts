@@ -36,6 +36,21 @@ test('a call of another incarnation is reported lost, once, and tried when that 
   expect(world.counters).toMatchObject({ attempts: 1, attemptsLost: 2, attemptsTimedOut: 0 });
 });
 
+test('a call of another incarnation whose next attempt has not come yet was lost by nobody: it starts at its time, under its number', async () => {
+  const world = new AttemptWorld();
+  const nextAt = world.clock.nowMs + 500;
+  world.append(['Scheduled', { kind: 'activity', call: 1, activity: 'work', input: 1, policy: {}, incarnation: 'gone' }]);
+  world.append(['AttemptFailed', { call: 1, attempt: 1, code: 'x', message: 'x', nextAt, incarnation: 'gone' }]);
+  world.attempts.recover(world.mailbox);
+  await world.clock.pass(499);
+  expect(world.begun).toEqual([]);
+  world.attempts.recover(world.mailbox);
+  await world.clock.pass(1);
+  world.attempts.recover(world.mailbox);
+  expect(world.begun.map(({ info }) => info.attempt)).toEqual([2]);
+  expect(world.enqueued).toEqual([]);
+});
+
 test('a call of another incarnation that is lost while its entity holds is reported too: it is a fact', () => {
   const world = new AttemptWorld();
   world.append(['Scheduled', { kind: 'activity', call: 1, activity: 'work', input: 1, policy: {}, incarnation: 'gone' }]);
