@@ -28,7 +28,8 @@ export interface AttemptListener {
  * Invariants:
  * E1. `left` is told once, at the latest when the time of the attempt is up: work that never settles takes no place for ever.
  * E2. How it ended is told at most once, and not at all once nobody waits for it; only a success of an attempt that was given up is told after that.
- * E3. The signal is aborted when the work is of no use any more: asked to stop, out of time, replaced, unwanted. From then on `heartbeat` throws its reason.
+ * E3. The signal is aborted when the work is of no use any more: asked to stop, out of time, replaced, unwanted. From then on
+ *     `heartbeat` changes nothing: it throws nothing either, for it may stand in a timer of the activity, where nobody catches.
  * E4. The time-out counts from the start, the deadline from the call, the heartbeat time-out from the last heartbeat.
  */
 export class AttemptExecution implements Due {
@@ -74,10 +75,9 @@ export class AttemptExecution implements Due {
     return this.#controller.signal;
   }
 
-  /** What `heartbeat` of the activity does. Throws the signal's reason (E3), `payload-not-plain`, `payload-too-large`. */
+  /** What `heartbeat` of the activity does (E3). Throws `payload-not-plain`, `payload-too-large`. */
   readonly heartbeat = (progress?: unknown): void => {
-    if (this.#reason !== undefined) throw this.#reason;
-    if (this.#state !== 'out') return;
+    if (this.#reason !== undefined || this.#state !== 'out') return;
     this.#heartbeats.beat(progress, this.#clock.now());
     this.#watch();
   };

@@ -136,20 +136,20 @@ export class Reads {
 
   async #endedRun(type: string, id: string, signalId: string): Promise<RunView> {
     const mailbox = this.#known(type, id);
-    const { books } = await this.#image(mailbox);
+    const { books, position } = await this.#image(mailbox);
     const once = [...books.once.values()].find((accepted) => accepted.signalId === signalId);
     const revision = books.window.find(signalId) ?? once?.revision;
     if (revision === undefined) throw new PerdureError('unknown-run', `${type}/${id} knows no signal '${signalId}' (any more)`);
     const name = await this.#nameAt(mailbox, revision);
     const answer = await this.#replies.outcomeAt(mailbox, revision);
-    if (answer.kind === 'done') return { signalId, name, status: 'completed', result: answer.result };
+    if (answer.kind === 'done') return { signalId, name, status: 'completed', result: answer.result, position };
     const { code, message, details } = answer;
     const problem = { code, message, ...(details === undefined || details === null ? {} : { details }) };
-    if (answer.kind === 'rejected') return { signalId, name, status: 'rejected', problem };
+    if (answer.kind === 'rejected') return { signalId, name, status: 'rejected', problem: { ...problem, by: answer.by }, position };
     if (code === 'parked') return { signalId, name, status: 'held' };
-    if (code === 'cancelled' || code === 'terminated') return { signalId, name, status: code, problem };
+    if (code === 'cancelled' || code === 'terminated') return { signalId, name, status: code, problem, position };
     if (code === 'outcome-expired') throw new PerdureError('outcome-expired');
-    return { signalId, name, status: 'failed', problem };
+    return { signalId, name, status: 'failed', problem, position };
   }
 
   async #nameAt(mailbox: Mailbox, revision: Revision): Promise<string> {

@@ -134,7 +134,10 @@ export interface RunView {
   readonly name: string;
   readonly status: 'held' | 'queued' | 'running' | 'stalled' | 'completed' | 'rejected' | 'failed' | 'cancelled' | 'terminated';
   readonly result?: unknown;
-  readonly problem?: { readonly code: string; readonly message: string; readonly details?: unknown };
+  /** `by`: who said no, of a rejected run. */
+  readonly problem?: { readonly code: string; readonly message: string; readonly details?: unknown; readonly by?: string };
+  /** Covers what it wrote; absent while it is open. */
+  readonly position?: Position;
 }
 
 export type AdminVerb = 'retry' | 'skip' | 'edit' | 'pause' | 'resume' | 'cancel' | 'terminate' | 'forget';

@@ -20,7 +20,7 @@ export const list = (items: JsonSchema) => ({ type: 'array', items });
 
 const bounded = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength });
 const ORIGIN = { code: text, message: text };
-const RUN_PROBLEM = object({ ...ORIGIN, details: {} }, ['code', 'message']);
+const RUN_PROBLEM = object({ ...ORIGIN, details: {}, by: text }, ['code', 'message']);
 const RUN_STATUSES: readonly RunView['status'][] = [
   'held',
   'queued',

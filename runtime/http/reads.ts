@@ -63,7 +63,8 @@ async function run(edge: Edge, asked: Asked): Promise<void> {
   checkRunId(signalId, 'the id of a run');
   onlyParameters(asked.query, ['wait']);
   const longest = waitMs(asked.query, 'wait', 0);
-  asked.exchange.value(200, await edge.host.run(type, id, signalId, { waitMs: longest }));
+  const { position, ...view } = await edge.host.run(type, id, signalId, { waitMs: longest });
+  asked.exchange.value(200, view, position === undefined ? undefined : edge.tokens.write(type, position));
 }
 
 function query(edge: Edge, asked: Asked, clock: Clock): Promise<void> | undefined {

@@ -285,11 +285,16 @@ export interface ActivityOptions {
   readonly heartbeat?: Duration;
 }
 export interface ActivityInfo {
+  /** Aborted when the attempt is of no use any more: its run was cancelled, or its time is up. */
   readonly signal: AbortSignal;
+  /** 1 for the first. */
   readonly attempt: number;
+  /** The same for every attempt of this call, whatever crashes; 22 characters fit for a header. */
   readonly idempotencyKey: string;
   readonly meta: Meta;
+  /** Says that the attempt is alive, and how far it is. Throws `payload-not-plain`, `payload-too-large`; nothing after an abort. */
   heartbeat(progress?: unknown): void;
+  /** The last progress that an earlier attempt told, undefined if none did. */
   readonly lastHeartbeat: unknown;
 }
 /** The declaration of an activity; call it to make a task. What it does is registered apart, with its dependencies. */

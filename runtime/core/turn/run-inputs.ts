@@ -89,8 +89,9 @@ export function* handleOutcome(image: Image, input: OutcomeInput, index: number,
   if (run === undefined || call === undefined) return nothing(image, done(image));
   const { outcome, attempt } = input;
   const resolved = (with_: Outcome) => advanceRun(image, run, { kind: 'resolved', call: input.call, outcome: with_ }, env, { index });
-  if (outcome.kind === 'completed' || outcome.kind === 'rejected' || outcome.kind === 'cancelled') return yield* resolved(outcome);
+  if (outcome.kind === 'completed' || outcome.kind === 'cancelled') return yield* resolved(outcome);
   if (attempt !== call.attempts + 1) return nothing(image, done(image));
+  if (outcome.kind === 'rejected') return yield* resolved(outcome);
   if (call.cancelling) return yield* resolved({ kind: 'cancelled' });
   const failure =
     outcome.kind === 'lost' ? { code: 'attempt-lost', message: outcome.message } : { code: outcome.code, message: outcome.message };
@@ -151,7 +152,7 @@ export function handleHeartbeat(image: Image, { run: id, call: number, attempt, 
 
 /** Somebody completes or fails a callback (V3). */
 export function* handleCallback(image: Image, input: CallbackInput, index: number, env: TurnEnv): Generator<void, Step> {
-  const known = callbackId(input.run, input.call);
+  const known = callbackId(input.run, input.call, input.secret);
   const revision = image.books.window.find(known);
   if (revision !== undefined) return nothing(image, { kind: 'known', revision });
   const run = image.books.runs.open.get(input.run);
@@ -176,9 +177,9 @@ export function* handleCallback(image: Image, input: CallbackInput, index: numbe
   });
 }
 
-/** A completed callback is kept in the window under this id, so that the same completion again can be answered. */
-export function callbackId(run: string, call: number): string {
-  return `perdure:callback:${run}/${call}`;
+/** A completed callback is kept in the window under this id, so that the same completion again can be answered, to whoever knows the secret. */
+export function callbackId(run: string, call: number, secret: string): string {
+  return `perdure:callback:${run}/${call}:${secret}`;
 }
 
 /** A completion as its run is told, or why it is refused. */

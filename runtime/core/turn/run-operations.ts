@@ -26,8 +26,15 @@ export function operateRuns(image: Image, input: OperatorInput): Step {
   const meant = verb === 'resumeRuns' ? open.filter(({ stalled }) => stalled !== undefined) : [...open, ...queued];
   if (meant.length === 0) {
     const what = `${image.definition.type}/${image.id}`;
-    if (verb === 'resumeRuns') return nothing(image, failed('not-parked', `${what} is not parked and has no stalled run`));
-    return nothing(image, failed('unknown-run', `${what} has no open run${input.run === undefined ? '' : ` ${input.run}`}`));
+    if (verb === 'resumeRuns' && input.run === undefined)
+      return nothing(image, failed('not-parked', `${what} is not parked and has no stalled run`));
+    return nothing(
+      image,
+      failed(
+        'unknown-run',
+        `${what} has no ${verb === 'resumeRuns' ? 'stalled' : 'open'} run${input.run === undefined ? '' : ` ${input.run}`}`,
+      ),
+    );
   }
   if (verb === 'terminate') return endAll(image, open, queued, { kind: 'terminated', by, why });
   const kind = verb === 'cancel' ? 'cancel' : 'resume';

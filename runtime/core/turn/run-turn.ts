@@ -11,8 +11,8 @@ import { holdSignal, holdTimer, nameOf, operate, parkAgain } from './hold.ts';
 import type { BeginInput, Decision, Effect, Input, QueryInput, Step } from './input.ts';
 import { handleDurable, handleDurableTimer, handlePlain, handlePlainTimer, joined } from './message.ts';
 import { release } from './release.ts';
-import { cancelQueued, handleCallback, handleHeartbeat, handleOutcome, handleWait } from './run-inputs.ts';
-import { startRun } from './start-run.ts';
+import { handleCallback, handleHeartbeat, handleOutcome, handleWait } from './run-inputs.ts';
+import { startedStalled, startRun } from './start-run.ts';
 import { done, nothing, type TurnEnv } from './step.ts';
 
 /**
@@ -309,9 +309,10 @@ function* beginQueued(image: Image, input: BeginInput, env: TurnEnv, index: numb
   const { received, meta } = input;
   const { name, of } = received;
   const handler = (of === 'signal' ? image.definition.signals : image.definition.timers).get(name);
-  if (handler === undefined || handler.mode === 'plain') return cancelQueued(image, first.id);
-  const declaration = of === 'signal' ? image.definition.declarations.get(name) : undefined;
   const { mark: _mark, ...rest } = meta;
+  if (handler === undefined || handler.mode === 'plain')
+    return startedStalled(image, { id: first.id, received: input.revision, meta: rest }, received);
+  const declaration = of === 'signal' ? image.definition.declarations.get(name) : undefined;
   const request = {
     id: first.id,
     name,

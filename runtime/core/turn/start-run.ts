@@ -10,7 +10,7 @@ import { Rejection } from '../rejection.ts';
 import { RunExecution } from '../run/execution.ts';
 import { beginWith, chainOf, segmentSteps } from '../run/replay.ts';
 import { type Issue, validate } from '../schema.ts';
-import { type Belonging, type Concluded, conclude, endRecords } from './conclude.ts';
+import { type Belonging, type Concluded, conclude, endRecords, stalledAnswer, stallRecord } from './conclude.ts';
 import { TurnContext } from './context.ts';
 import { failedOutcome, metaSize, REPLY_OVERHEAD, replyRecord } from './facts.ts';
 import type { Decision, Step } from './input.ts';
@@ -24,6 +24,8 @@ import { done, nothing, type TurnEnv } from './step.ts';
  * O1. A first segment that rejects opens no run and leaves nothing but facts, and a reply to a call.
  * O2. A serial run starts only when no other serial run of its entity is open and none waits before it; it waits in the stream.
  * O3. A message whose chain names this entity would wait for itself: it is rejected with `call-cycle`.
+ * O4. What waited, what fired and what was held is never refused: it is recorded, and nobody would send it again. Nor is it lost if the code at hand has no
+ *     durable handler for it.
  */
 export interface RunRequest {
   readonly id: string;
@@ -70,6 +72,8 @@ function refusal(image: Image, request: RunRequest): Step | undefined {
     const circle = [...chain.slice(chain.indexOf(own)), own].join(' -> ');
     return rejectedStep(image, request, new Rejection('call-cycle', { circle }, own, `serial runs would wait for each other: ${circle}`));
   }
+  // O4.
+  if (request.received !== undefined || request.facts.length > 0) return undefined;
   const { runs } = books;
   if (runs.open.size >= LIMITS.maxRunsPerEntity || runs.queued.length >= LIMITS.maxQueuedRuns) {
     return nothing(image, failed('overloaded', `${own} has ${runs.open.size} open runs and ${runs.queued.length} that wait`));
@@ -128,6 +132,30 @@ function* begun(image: Image, request: RunRequest, input: unknown, env: TurnEnv)
   return stepOf(concluded, id, [...request.facts, started, ...concluded.records], bytes, decisionOf(image, request, concluded));
 }
 const NO_VERSIONS: ReadonlyMap<string, number> = new Map();
+
+/** The step of a run that waited and has no durable handler now: it is open, stalled, and starts when it is resumed by code that has one (O4). */
+export function startedStalled(
+  image: Image,
+  { id, received, meta }: Required<Pick<RunRequest, 'id' | 'received' | 'meta'>>,
+  origin: RunOrigin & { readonly input: unknown },
+): Step {
+  const { definition } = image;
+  const message = `${definition.type} has no durable handler for '${origin.name}'`;
+  const reason = { resumes: 'segment', code: 'unknown-signal', message } as const;
+  const run = { id, name: origin.name, meta: ownMeta(meta, id) };
+  const records = [journal('RunStarted', Object.assign({ received }, origin), { ...meta, run: id }), stallRecord(run, reason)];
+  const bytes = plainSize(origin.input, `input of ${origin.name}`) + metaSize(meta) + 1_024;
+  const answer = stalledAnswer(image, run, reason);
+  return {
+    records,
+    state: image.state,
+    bytes,
+    decision: done(image),
+    effects: [{ kind: 'ended', run: id, answer }],
+    defect: new Error(message),
+    run: id,
+  };
+}
 
 /** The step that a segment's conclusion comes to. */
 export function stepOf(

@@ -10,7 +10,7 @@ test('E3: a call that is asked to stop has its signal aborted, and then tells ho
   world.cancel(1, 2, 3);
   const { info } = world.at(0);
   expect(info.signal.reason).toBeInstanceOf(CancelledError);
-  expect(() => info.heartbeat(1)).toThrow(info.signal.reason);
+  expect(() => info.heartbeat(1)).not.toThrow();
   world.at(0).reject(info.signal.reason);
   world.at(1).resolve('all the same');
   world.at(2).reject(Work.reject('declined'));
