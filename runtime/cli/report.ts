@@ -15,9 +15,14 @@ export async function exitCode(io: Pick<CommandIo, 'exit' | 'warn'>, work: () =>
   try {
     io.exit(await work());
   } catch (error) {
-    reportError(error, io.warn);
+    if (!isClosedPipe(error)) reportError(error, io.warn);
     io.exit(2);
   }
+}
+
+/** Whoever read the output has seen enough (`| head`): nobody needs to be told. */
+function isClosedPipe(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
 }
 
 /** For `exitOverride` of such a command: wrong usage is 2, help 0. */

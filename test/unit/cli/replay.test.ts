@@ -210,3 +210,16 @@ test('wrong usage, a store that is not there and a file that is none exit with 2
   }
   expect((await perdure(['replay', '--help'])).code).toBe(0);
 });
+
+test('an export that is read no further ends with 2 and says nothing; any other failure of the output is told', async () => {
+  const dataDir = await journeys();
+  for (const [code, told] of [
+    ['EPIPE', ''],
+    ['ENOSPC', 'the output failed'],
+  ] as const) {
+    const failing = () => Promise.reject(Object.assign(new Error('the output failed'), { code }));
+    const { code: exit, err } = await perdure(['export', '--data-dir', dataDir], {}, { pour: failing });
+    expect([exit, err]).toEqual([2, told === '' ? '' : expect.stringContaining(told)]);
+  }
+  expect((await perdure(['export', '--data-dir', dataDir])).code).toBe(0); // the store was closed again
+});

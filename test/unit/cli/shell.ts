@@ -31,8 +31,12 @@ export interface Run {
   readonly err: string;
 }
 
-/** Runs the command with the real stores, and keeps what it prints. */
-export async function perdure(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
+/** Runs the command with the real stores, and keeps what it prints; `other` replaces parts of what it works with. */
+export async function perdure(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  other: Partial<CommandIo> = {},
+): Promise<Run> {
   const out: string[] = [];
   const err: string[] = [];
   let code: number | undefined;
@@ -51,6 +55,7 @@ export async function perdure(args: readonly string[], env: Readonly<Record<stri
     },
     openStoreForReading,
     streamChecks,
+    ...other,
   };
   try {
     await perdureCommand(io).parseAsync(['node', 'perdure', ...args]);
