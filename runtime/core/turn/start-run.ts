@@ -136,14 +136,14 @@ const NO_VERSIONS: ReadonlyMap<string, number> = new Map();
 /** The step of a run that waited and has no durable handler now: it is open, stalled, and starts when it is resumed by code that has one (O4). */
 export function startedStalled(
   image: Image,
-  { id, received, meta }: Required<Pick<RunRequest, 'id' | 'received' | 'meta'>>,
+  { id, received, meta }: Pick<RunRequest, 'id' | 'meta'> & { readonly received: Revision },
   origin: RunOrigin & { readonly input: unknown },
 ): Step {
   const { definition } = image;
   const message = `${definition.type} has no durable handler for '${origin.name}'`;
   const reason = { resumes: 'segment', code: 'unknown-signal', message } as const;
   const run = { id, name: origin.name, meta: ownMeta(meta, id) };
-  const records = [journal('RunStarted', Object.assign({ received }, origin), { ...meta, run: id }), stallRecord(run, reason)];
+  const records = [journal('RunStarted', { ...origin, received }, { ...meta, run: id }), stallRecord(run, reason)];
   const bytes = plainSize(origin.input, `input of ${origin.name}`) + metaSize(meta) + 1_024;
   const answer = stalledAnswer(image, run, reason);
   return {

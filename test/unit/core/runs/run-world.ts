@@ -104,11 +104,16 @@ export class RunWorld {
     for (let turns = 0; turns < 1_000; turns += 1) {
       const { books } = this.image;
       if (books.canAdvance) await this.turn([{ kind: 'advance' }]);
-      else if (books.canBegin) await this.turn([this.#queued()]);
+      else if (books.canBegin) await this.begin();
       else if (books.heldCount > 0 && books.parked === undefined && books.paused === undefined) await this.turn([this.held('drain')]);
       else return;
     }
     throw new Error('the entity does not come to rest');
+  }
+
+  /** The next queued run starts. */
+  begin(): Promise<readonly Decision[]> {
+    return this.turn([this.#queued()]);
   }
 
   signal(name: string, payload: unknown = {}, id = name, origin: CallOrigin = {}): Promise<Decision> {
