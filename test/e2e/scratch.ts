@@ -2,13 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
+import { MortalNode } from '../tools/mortal-node.ts';
 import { type NodeOptions, type NodeProcess, startNode } from '../tools/node-process.ts';
 
 const nodes: NodeProcess[] = [];
+const mortals: MortalNode[] = [];
 const dirs: string[] = [];
 
 afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.kill()));
+  await Promise.all(mortals.splice(0).map((node) => node.end()));
   await Promise.all(dirs.splice(0).map((dir) => rm(dir, { recursive: true, force: true })));
 });
 
@@ -23,5 +26,12 @@ export async function scratchDir(): Promise<string> {
 export async function testNode(options: NodeOptions): Promise<NodeProcess> {
   const node = await startNode(options);
   nodes.push(node);
+  return node;
+}
+
+/** A node of many lives, none of which outlives the test. */
+export async function mortalNode(options: NodeOptions): Promise<MortalNode> {
+  const node = await MortalNode.born(options);
+  mortals.push(node);
   return node;
 }
