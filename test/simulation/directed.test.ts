@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Request } from '../../runtime/testing/simulation/history.ts';
 import { like } from './broken/stores.ts';
+import { DEFINITIONS } from './casts.ts';
 import { Directed } from './directed.ts';
-import { DEFINITIONS } from './simulate.ts';
 import { Tangle } from './tangle.ts';
 
 const told = { from: 'test', n: 1 };

@@ -6,30 +6,47 @@ import { type Faults, NO_FAULTS } from '../../runtime/testing/simulation/faults.
 import { History, type Request } from '../../runtime/testing/simulation/history.ts';
 import type { Wrapping } from '../../runtime/testing/simulation/node.ts';
 import { World } from '../../runtime/testing/simulation/world.ts';
+import { type Cast, DEFINITIONS, DURABLE_CAST, PROJECTIONS } from './casts.ts';
+import { Outside } from './knot/outside.ts';
 import { LogFold } from './log-fold.ts';
-import { DEFINITIONS, PROJECTIONS } from './simulate.ts';
 import { defectiveTangle, soundTangle } from './tangle.ts';
 import type { Asked } from './wishes.ts';
+
+const TANGLES: Cast = { sound: [soundTangle], defective: [defectiveTangle], projections: PROJECTIONS };
+
+interface DirectedOptions {
+  readonly limits?: Partial<HostLimits>;
+  readonly faults?: Partial<Faults>;
+  readonly wrapping?: Wrapping;
+  /** The entity of durable handlers, in place of that of plain ones. */
+  readonly isDurable?: boolean;
+}
 
 /** A world of one node that a test leads by the hand: nothing goes wrong in it but what the test asks for. */
 export class Directed {
   readonly world: World;
   readonly cluster: Cluster;
   readonly fold: LogFold;
+  readonly outside: Outside;
   /** What the next node runs. */
-  definitions: readonly EntityDefinition[] = [soundTangle];
+  definitions: readonly EntityDefinition[];
   readonly #history = new History();
+  readonly #cast: Cast;
 
-  constructor(options: { readonly limits?: Partial<HostLimits>; readonly faults?: Partial<Faults>; readonly wrapping?: Wrapping } = {}) {
+  constructor(options: DirectedOptions = {}) {
     const dice = new Dice('directed');
+    this.#cast = options.isDurable === true ? DURABLE_CAST : TANGLES;
+    this.definitions = this.#cast.sound;
     this.world = new World(dice);
+    this.outside = new Outside(this.world, dice.fork('outside'), () => this.cluster);
     this.cluster = new Cluster({
       world: this.world,
       dice,
       faults: { ...NO_FAULTS, ...options.faults },
       nodes: 1,
       definitions: () => this.definitions,
-      projections: PROJECTIONS,
+      projections: this.#cast.projections,
+      activities: (life) => (options.isDurable === true ? this.outside.activities(life) : []),
       limits: options.limits ?? {},
       wrapping: options.wrapping ?? {},
     });
@@ -38,7 +55,7 @@ export class Directed {
 
   /** Starts the node; `defective` with the older code. */
   async start(defective = false): Promise<void> {
-    this.definitions = [defective ? defectiveTangle : soundTangle];
+    this.definitions = defective ? this.#cast.defective : this.#cast.sound;
     this.cluster.start();
     await this.pass(10);
   }

@@ -4,9 +4,13 @@ import type { NewRecord, StoredTurn, StreamName } from '../../runtime/core/recor
 import type { EntityView } from '../../runtime/host/surface.ts';
 import type { Row } from '../../runtime/ports/read-store.ts';
 import type { Cluster } from '../../runtime/testing/simulation/cluster.ts';
-import type { History, Request, TokenRead } from '../../runtime/testing/simulation/history.ts';
+import type { History, Look, Request, TokenRead } from '../../runtime/testing/simulation/history.ts';
 import type { RunEnd, World } from '../../runtime/testing/simulation/world.ts';
+import type { AgendaSample, AgendaSamples } from './agenda-samples.ts';
+import type { Completion } from './knot/callback-senders.ts';
+import type { Account, Outside, Trial } from './knot/outside.ts';
 import type { LogFold } from './log-fold.ts';
+import { divergences } from './replays.ts';
 import type { Scenario } from './scenarios.ts';
 
 /** One record with its place. */
@@ -23,6 +27,14 @@ export interface Evidence {
   readonly seed: number | string;
   readonly requests: readonly Request[];
   readonly reads: readonly TokenRead[];
+  readonly looks: readonly Look[];
+  /** What activities met outside: attempts, accounts of the payment gateway by key, completions of callbacks. */
+  readonly trials: readonly Trial[];
+  readonly accounts: ReadonlyMap<string, Account>;
+  readonly completions: readonly Completion[];
+  readonly agendas: readonly AgendaSample[];
+  /** Runs that do not come out as recorded when they are executed again. */
+  readonly divergences: readonly string[];
   readonly turns: readonly StoredTurn[];
   readonly streams: ReadonlyMap<StreamName, readonly Placed[]>;
   readonly snapshots: ReadonlyMap<StreamName, Uint8Array>;
@@ -54,6 +66,8 @@ export interface GatherParts {
   readonly cluster: Cluster;
   readonly history: History;
   readonly fold: LogFold;
+  readonly outside: Outside;
+  readonly agendas: AgendaSamples;
   readonly jumped: boolean;
   readonly beforeSkip: readonly string[];
   readonly ends: readonly RunEnd[];
@@ -62,7 +76,7 @@ export interface GatherParts {
 
 /** Asks nodes and stores for the end of the story. */
 export async function gather(parts: GatherParts): Promise<Evidence> {
-  const { scenario, seed, world, cluster, history, fold, jumped, beforeSkip, ends, working } = parts;
+  const { scenario, seed, world, cluster, history, fold, outside, agendas, jumped, beforeSkip, ends, working } = parts;
   fold.update();
   const unrest = fold.unrest(cluster);
   const views = await viewsOf(parts);
@@ -77,6 +91,12 @@ export async function gather(parts: GatherParts): Promise<Evidence> {
     seed,
     requests: history.requests,
     reads: history.reads,
+    looks: history.looks,
+    trials: outside.trials,
+    accounts: outside.accounts,
+    completions: outside.senders.completions,
+    agendas: await agendas.decoded(),
+    divergences: await divergences(fold.turns),
     turns: fold.turns,
     streams: streamsOf(fold.turns),
     snapshots: cluster.log.snapshots,

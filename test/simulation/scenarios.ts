@@ -12,6 +12,8 @@ export interface Scenario {
   readonly defective: boolean;
   /** One client and no source: what happens does not depend on who is quicker. */
   readonly alone?: boolean;
+  /** Clients ask for durable handlers. */
+  readonly durable?: true;
   /** Weights of what clients ask for, by signal name; absent: 1. */
   readonly weights?: Readonly<Record<string, number>>;
 }
@@ -38,6 +40,7 @@ const jumping = (dice: Dice): Partial<Faults> => ({
   jumpEveryMs: between(dice, 1_000, 6_000),
   maxJumpMs: dice.pick([500, 5_000, 600_000]),
 });
+const withdrawing = (dice: Dice): Partial<Faults> => ({ withdraw: some(dice, 0.2) });
 const operated = (dice: Dice): Partial<Faults> => ({ operatorEveryMs: between(dice, 300, 2_000) });
 
 type Part = (dice: Dice) => Partial<Faults>;
@@ -46,13 +49,14 @@ const of =
   (dice: Dice): Faults => ({ ...NO_FAULTS, ...Object.assign({}, ...parts.map((part) => part(dice))) });
 
 const PLAIN = { nodes: 1, pressure: false, defective: false };
+const RUNS = { ...PLAIN, durable: true as const };
 
 export const SCENARIOS: readonly Scenario[] = [
   { ...PLAIN, name: 'calm', faults: of() },
   { ...PLAIN, name: 'alone', faults: of(), alone: true },
   { ...PLAIN, name: 'pressure', faults: of(slow), pressure: true },
   { ...PLAIN, name: 'crashes', faults: of(slow, crashing) },
-  { ...PLAIN, name: 'unknowns', faults: of(slow, unsure, (dice) => ({ withdraw: some(dice, 0.2) })), pressure: true },
+  { ...PLAIN, name: 'unknowns', faults: of(slow, unsure, withdrawing), pressure: true },
   { ...PLAIN, name: 'owners', faults: of(slow, crashing, unsure), nodes: 2, pressure: true },
   {
     ...PLAIN,
@@ -68,6 +72,26 @@ export const SCENARIOS: readonly Scenario[] = [
     ...PLAIN,
     name: 'everything',
     faults: of(slow, crashing, unsure, unreadable, jumping, operated),
+    nodes: 2,
+    pressure: true,
+    defective: true,
+  },
+  { ...RUNS, name: 'runs', faults: of() },
+  { ...RUNS, name: 'runs-crashes', faults: of(slow, crashing) },
+  { ...RUNS, name: 'runs-unknowns', faults: of(slow, unsure, withdrawing), pressure: true },
+  {
+    ...RUNS,
+    name: 'runs-parking',
+    faults: of(slow, operated, (dice) => (dice.chance(0.5) ? crashing(dice) : unsure(dice))),
+    pressure: true,
+    defective: true,
+  },
+  { ...RUNS, name: 'runs-clocks', faults: of(slow, crashing, jumping, withdrawing) },
+  { ...RUNS, name: 'runs-owners', faults: of(slow, crashing, unsure), nodes: 2, pressure: true },
+  {
+    ...RUNS,
+    name: 'runs-everything',
+    faults: of(slow, crashing, unsure, unreadable, jumping, operated, withdrawing),
     nodes: 2,
     pressure: true,
     defective: true,

@@ -1,80 +1,80 @@
-import { account } from '../../entities/account.ts';
-import { cart } from '../../entities/cart.ts';
-import { inventory } from '../../entities/inventory.ts';
-import { accounts } from '../../projections/accounts.ts';
-import { carts } from '../../projections/carts.ts';
-import { statements } from '../../projections/statements.ts';
-import { stock } from '../../projections/stock.ts';
-import { definitionOf } from '../../runtime/core/definition/entity.ts';
-import type { EntityDefinition } from '../../runtime/core/definition/erased.ts';
-import { projectionOf } from '../../runtime/core/definition/projection.ts';
 import type { HostLimits } from '../../runtime/host/context.ts';
 import { installGuard } from '../../runtime/host/guard.ts';
-import { projectionDefinition } from '../../runtime/projection/definitions.ts';
 import { Cluster } from '../../runtime/testing/simulation/cluster.ts';
 import { Dice } from '../../runtime/testing/simulation/dice.ts';
 import { drawLimits } from '../../runtime/testing/simulation/faults.ts';
 import { History } from '../../runtime/testing/simulation/history.ts';
 import type { Wrapping } from '../../runtime/testing/simulation/node.ts';
 import { World } from '../../runtime/testing/simulation/world.ts';
+import { AgendaSamples } from './agenda-samples.ts';
+import { like } from './broken/stores.ts';
+import { DEFINITIONS, DURABLE_CAST, PLAIN_CAST } from './casts.ts';
 import { type Evidence, gather } from './evidence.ts';
+import { Outside } from './knot/outside.ts';
 import { LogFold } from './log-fold.ts';
 import { drawOperations, release } from './operator.ts';
 import type { Scenario } from './scenarios.ts';
-import { defectiveTangle, Senders, soundTangle, Tangles } from './tangle.ts';
 import { startWorkload } from './workload.ts';
-
-const REFERENCE = [account, cart, inventory].map(definitionOf);
-export const PROJECTIONS = [accounts, carts, statements, stock, Tangles, Senders].map((one) => projectionDefinition(projectionOf(one)));
-export const DEFINITIONS: readonly EntityDefinition[] = [...REFERENCE, soundTangle];
-const OLD_DEFINITIONS: readonly EntityDefinition[] = [...REFERENCE, defectiveTangle];
 
 /** Time for the workload under faults, for everything to settle after it, and the number of steps that no run needs. */
 const WORK_MS = 40_000;
 const SETTLE_MS = 240_000;
 const MAX_STEPS = 400_000;
 const MONTH_MS = 31 * 86_400_000;
+/** Clocks are moved on until nothing is open: a run may sleep for long after it slept for long. */
+const MAX_SKIPS = 4;
 
 export interface SimulationOptions {
   readonly wrapping?: Wrapping;
   /** In place of the drawn ones. */
   readonly limits?: Partial<HostLimits>;
+  /** Breaks something of the runtime, and puts it back. */
+  readonly breaking?: () => () => void;
 }
 
 /** Runs one scenario with one seed, from the first request until everything has settled, and gathers what judges need. */
 export async function simulate(scenario: Scenario, seed: number | string, options: SimulationOptions = {}): Promise<Evidence> {
   const uninstall = installGuard();
+  const repair = options.breaking?.();
   try {
-    return await run(scenario, seed, options);
+    const ran = await run(scenario, seed, options);
+    repair?.();
+    return await gather(ran);
   } finally {
+    repair?.();
     uninstall();
   }
 }
 
-async function run(scenario: Scenario, seed: number | string, options: SimulationOptions): Promise<Evidence> {
+async function run(scenario: Scenario, seed: number | string, options: SimulationOptions): Promise<Parameters<typeof gather>[0]> {
   const dice = new Dice(`${scenario.name}/${seed}`);
   const world = new World(dice);
   const history = new History();
+  const cast = scenario.durable === true ? DURABLE_CAST : PLAIN_CAST;
   let defective = scenario.defective;
-  const cluster = new Cluster({
+  const outside = new Outside(world, dice.fork('outside'), () => cluster);
+  const cluster: Cluster = new Cluster({
     world,
     dice,
     faults: scenario.faults(dice.fork('faults')),
     nodes: scenario.nodes,
-    definitions: () => (defective ? OLD_DEFINITIONS : DEFINITIONS),
-    projections: PROJECTIONS,
+    definitions: () => (defective ? cast.defective : cast.sound),
+    projections: cast.projections,
+    activities: (life) => (scenario.durable === true ? outside.activities(life) : []),
     limits: options.limits ?? (scenario.pressure ? drawLimits(dice.fork('limits')) : {}),
-    ...(options.wrapping === undefined ? {} : { wrapping: options.wrapping }),
+    wrapping: remembering(options.wrapping ?? {}, () => fold.update()),
   });
   const fold = new LogFold(cluster.log, DEFINITIONS);
   const parts = { world, cluster, history, dice: dice.fork('work') };
-  const jumped = scenario.name === 'clocks' || scenario.name === 'everything';
+  const jumped = scenario.faults(dice.fork('faults')).jumpEveryMs > 0;
   cluster.start();
   let working = true;
   startWorkload(parts, scenario).then(() => {
     working = false;
   });
-  drawOperations(parts);
+  drawOperations(parts, scenario);
+  const agendas = new AgendaSamples(cluster, world);
+  if (scenario.durable === true) agendas.start(dice.fork('samples'));
   const workEnd = await world.run({ finished: () => !working, forMs: WORK_MS, maxSteps: MAX_STEPS });
   cluster.calm();
   if (defective) {
@@ -83,11 +83,28 @@ async function run(scenario: Scenario, seed: number | string, options: Simulatio
   }
   release(parts, fold);
   const settled = () => !working && fold.settled(cluster);
-  const firstEnd = await world.run({ finished: settled, forMs: SETTLE_MS, maxSteps: MAX_STEPS });
+  const ends = [await world.run({ finished: settled, forMs: SETTLE_MS, maxSteps: MAX_STEPS })];
+  agendas.stop();
   const beforeSkip = fold.overdue(cluster.wallMs);
-  cluster.skip(MONTH_MS);
-  await world.run({ forMs: 20_000, maxSteps: MAX_STEPS });
-  const lastEnd = await world.run({ finished: settled, forMs: SETTLE_MS, maxSteps: MAX_STEPS });
-  world.note('ends', workEnd, firstEnd, lastEnd);
-  return gather({ scenario, seed, world, cluster, history, fold, jumped, beforeSkip, ends: [firstEnd, lastEnd], working: () => working });
+  for (let skips = 0; skips === 0 || (fold.runs().length > 0 && skips < MAX_SKIPS); skips += 1) {
+    cluster.skip(MONTH_MS);
+    await world.run({ forMs: 20_000, maxSteps: MAX_STEPS });
+    ends.push(await world.run({ finished: settled, forMs: SETTLE_MS, maxSteps: MAX_STEPS }));
+  }
+  world.note('ends', workEnd, ...ends);
+  return { scenario, seed, world, cluster, history, fold, outside, agendas, jumped, beforeSkip, ends, working: () => working };
+}
+
+/** Folds what a stream holds before it is forgotten: judges remember it. */
+function remembering({ store: wrap, ...others }: Wrapping, fold: () => void): Wrapping {
+  const store: NonNullable<Wrapping['store']> = (inner, life, log) => {
+    const wrapped = wrap?.(inner, life, log) ?? inner;
+    return like(wrapped, {
+      forget: (stream, before) => {
+        fold();
+        return wrapped.forget(stream, before);
+      },
+    });
+  };
+  return { ...others, store };
 }

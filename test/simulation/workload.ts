@@ -4,6 +4,7 @@ import type { Dice } from '../../runtime/testing/simulation/dice.ts';
 import type { History, Request } from '../../runtime/testing/simulation/history.ts';
 import { SimulatedSource } from '../../runtime/testing/simulation/source.ts';
 import type { World } from '../../runtime/testing/simulation/world.ts';
+import { drawKnot, IDS } from './knot/draw.ts';
 import type { Scenario } from './scenarios.ts';
 import { drawReference, drawTangle, wantsOf } from './wishes.ts';
 
@@ -18,18 +19,50 @@ export interface Parts {
 /** Starts clients and a source; resolves when all have an end for all they asked. */
 export async function startWorkload(parts: Parts, scenario: Scenario): Promise<void> {
   const { dice } = parts;
+  const draw = (n: number) => {
+    const told = { from: 'topic/0', n };
+    return scenario.durable === true ? drawKnot(told, dice, false) : drawTangle(told, dice, scenario.weights);
+  };
   const clients = Array.from({ length: scenario.alone === true ? 1 : dice.int(2, 4) }, (_, at) =>
-    clientWork(`c${at + 1}`, parts, scenario),
+    scenario.durable === true ? durableWork(`c${at + 1}`, parts) : clientWork(`c${at + 1}`, parts, scenario),
   );
   const source = new SimulatedSource(
     'topic/0',
     Array.from({ length: scenario.alone === true ? 0 : dice.int(0, 20) }, (_, at) => ({
-      ...drawTangle({ from: 'topic/0', n: at + 1 }, dice, scenario.weights),
+      ...draw(at + 1),
       wants: 'durability' as const,
     })),
     { ...parts, everywhere: dice.chance(0.5) },
   );
   await Promise.all([...clients, source.run()]);
+}
+
+async function durableWork(name: string, parts: Parts): Promise<void> {
+  const { world } = parts;
+  const dice = parts.dice.fork(`${name}/work`);
+  const client = new SimulatedClient(name, parts);
+  for (let left = dice.int(3, 10); left > 0; left -= 1) {
+    await world.sleep(dice.chance(0.3) ? 0 : dice.int(0, 1_500), `${name} thinks`);
+    const n = client.next();
+    const wants = dice.chance(0.5) ? 'outcome' : 'durability';
+    const asked = drawKnot({ from: name, n }, dice, wants === 'outcome');
+    const key = dice.chance(0.8) ? { key: `${name}:${n}` } : {};
+    await client.perform({ ...asked, number: n, wants, ...key });
+    if (dice.chance(0.3)) lookAt(parts, dice);
+  }
+}
+
+/** Looks at an entity while it is at work; nobody waits for it. */
+function lookAt({ cluster, history }: Parts, dice: Dice): void {
+  const nodes = cluster.running;
+  if (nodes.length === 0) return;
+  const { host, life } = dice.pick(nodes);
+  host.view('knot', dice.pick(IDS), { strong: dice.chance(0.5) }).then(
+    (view) => {
+      if (life.alive) history.looks.push({ node: life.name, view });
+    },
+    (error: unknown) => life.note('no view', String(error)),
+  );
 }
 
 async function clientWork(name: string, parts: Parts, scenario: Scenario): Promise<void> {

@@ -1,6 +1,7 @@
 import { createMemoryLog, type MemoryLog } from '../../adapters/memory/event-store-log.ts';
 import { emptyReadContents, type MemoryReadContents } from '../../adapters/memory/read-store.ts';
 import type { EntityDefinition } from '../../core/definition/erased.ts';
+import type { ActivityImplementation } from '../../core/definition/types.ts';
 import type { HostLimits } from '../../host/context.ts';
 import type { ProjectionDefinition } from '../../projection/definition.ts';
 import type { Dice } from './dice.ts';
@@ -18,6 +19,8 @@ export interface ClusterParts {
   /** What a node that starts now runs: may change between starts, as a deployment does. */
   readonly definitions: () => readonly EntityDefinition[];
   readonly projections: readonly ProjectionDefinition[];
+  /** What durable handlers call, as one life of a node performs it. */
+  readonly activities?: (life: Incarnation) => readonly ActivityImplementation[];
   readonly limits: Partial<HostLimits>;
   readonly wrapping?: Wrapping;
 }
@@ -134,7 +137,7 @@ export class Cluster {
   }
 
   async #launch(slot: Slot): Promise<void> {
-    const { world, dice, definitions, projections, limits, wrapping } = this.#parts;
+    const { world, dice, definitions, projections, activities, limits, wrapping } = this.#parts;
     slot.starts += 1;
     const life = new Incarnation(world, `${slot.name}.${slot.starts}`);
     life.skewMs = this.#skewMs;
@@ -147,6 +150,7 @@ export class Cluster {
       faultLog: this.faultLog,
       full: () => this.#full,
       definitions: definitions(),
+      activities: activities?.(life) ?? [],
       projections,
       limits,
       wrapping: wrapping ?? {},

@@ -1,5 +1,6 @@
 import type { Answer } from '../../core/answer.ts';
 import type { SourceMark } from '../../core/record.ts';
+import type { EntityView } from '../../host/surface.ts';
 
 /** What a simulated client or source asks for. */
 export interface Wish {
@@ -20,6 +21,8 @@ export interface Wish {
 /** One delivery of a request to one node, and what was told. Times are virtual. */
 export interface Attempt {
   readonly node: string;
+  /** The key of the request, or the id that was made for it. */
+  readonly signalId: string;
   readonly atMs: number;
   /** Number of requests this sender had already seen answered: what this attempt must not contradict. */
   readonly answers: Answer[];
@@ -49,10 +52,17 @@ export interface TokenRead {
   readonly row: unknown;
 }
 
+/** What a node showed of an entity while others were at work. */
+export interface Look {
+  readonly node: string;
+  readonly view: EntityView;
+}
+
 /** What the outside world did and was told. */
 export class History {
   readonly requests: Request[] = [];
   readonly reads: TokenRead[] = [];
+  readonly looks: Look[] = [];
 
   add(wish: Wish): Request {
     const request: Request = { ...wish, attempts: [], final: undefined, unordered: false };

@@ -24,6 +24,8 @@ import { SimulatedReadStore } from './read-store.ts';
 export interface Wrapping {
   readonly store?: (inner: EventStore, life: Incarnation, log: MemoryLog) => EventStore;
   readonly rows?: (inner: ReadStore, life: Incarnation) => ReadStore;
+  /** What a process is known by, in place of something random per start. */
+  readonly incarnation?: string;
 }
 
 export interface SimulatedNodeParts {
@@ -35,7 +37,7 @@ export interface SimulatedNodeParts {
   readonly faultLog: FaultLog;
   readonly full: () => boolean;
   readonly definitions: readonly EntityDefinition[];
-  readonly activities?: readonly ActivityImplementation[];
+  readonly activities: readonly ActivityImplementation[];
   readonly projections: readonly ProjectionDefinition[];
   readonly limits: Partial<HostLimits>;
   readonly wrapping: Wrapping;
@@ -62,12 +64,16 @@ export class SimulatedNode {
     const entropy = dice.fork('entropy');
     this.host = createHost({
       definitions: parts.definitions,
-      activities: parts.activities ?? [],
+      activities: parts.activities,
       store,
       rows,
       clock,
       drained: (run) => void life.plan('drained', 0, run),
-      entropy: { turnId: () => entropy.id(), random: () => entropy.next(), incarnation: dice.fork('incarnation').id() },
+      entropy: {
+        turnId: () => entropy.id(),
+        random: () => entropy.next(),
+        incarnation: wrapping.incarnation ?? dice.fork('incarnation').id(),
+      },
       guard,
       log: hostLog(life),
       limits: parts.limits,
@@ -137,6 +143,7 @@ export class SimulatedNode {
     const { life } = this;
     const attempt: Attempt = {
       node: life.name,
+      signalId,
       atMs: life.world.nowMs,
       answers: [],
       toldMs: undefined,

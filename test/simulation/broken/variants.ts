@@ -1,5 +1,5 @@
 import type { Wrapping } from '../../../runtime/testing/simulation/node.ts';
-import { DEFINITIONS } from '../simulate.ts';
+import { DEFINITIONS } from '../casts.ts';
 import { snapshotsBeforeDurability } from './snapshots.ts';
 import {
   answersBeforeDurability,

@@ -6,6 +6,8 @@ import type { Evidence, Placed } from '../evidence.ts';
 /** The event that a signal leaves exactly once each time it is handled and not rejected. */
 const EFFECTS: Readonly<Record<string, string>> = {
   note: 'Noted',
+  bump: 'Bumped',
+  give: 'Given',
   add: 'Added',
   poison: 'Cured',
   exotic: 'Exotic',

@@ -25,3 +25,15 @@ export function canonical(value: unknown): string {
       : inner,
   );
 }
+
+/** Groups a list by a key, groups and members in their order. */
+export function grouped<T, K>(list: Iterable<T>, keyOf: (one: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const one of list) {
+    const key = keyOf(one);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [one]);
+    else group.push(one);
+  }
+  return groups;
+}

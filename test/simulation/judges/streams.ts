@@ -5,6 +5,7 @@ import { homePartition } from '../../../runtime/core/partition.ts';
 import { addressOf, type NewRecord, type TimerChange } from '../../../runtime/core/record.ts';
 import { decodeSnapshot, encodeSnapshot } from '../../../runtime/core/snapshot.ts';
 import type { EntityView } from '../../../runtime/host/surface.ts';
+import { viewOf } from '../../../runtime/host/view.ts';
 import type { Placed } from '../evidence.ts';
 import { effectOf, sameMark } from './effects.ts';
 import { type Judge, same } from './judge.ts';
@@ -77,8 +78,9 @@ function compared(what: string, view: EntityView | string | undefined, image: Im
   if (view.position !== image.position) wrong.push(`${what}: shows position ${view.position}, the stream has ${image.position}`);
   if (!same(view.state, image.state))
     wrong.push(`${what}: shows ${JSON.stringify(view.state)}, the stream folds to ${JSON.stringify(image.state)}`);
-  const owes = books.timers.all().map(({ timer, key, dueAt }) => ({ kind: 'timer', name: timer, key, dueAt }));
+  const { owes, runs } = viewOf(image);
   if (!same(view.owes, owes)) wrong.push(`${what}: owes ${JSON.stringify(view.owes)}, the stream says ${JSON.stringify(owes)}`);
+  if (!same(view.runs, runs)) wrong.push(`${what}: shows runs ${JSON.stringify(view.runs)}, the stream says ${JSON.stringify(runs)}`);
   if ((view.parked === null) !== (books.parked === undefined)) wrong.push(`${what}: parked ${JSON.stringify(view.parked)}`);
   if ((view.paused === null) !== (books.paused === undefined)) wrong.push(`${what}: paused ${JSON.stringify(view.paused)}`);
   return wrong;
@@ -139,10 +141,13 @@ export const sendsArriveOnceInOrder: Judge = {
       const source = `simulated/${addressOf(turn.stream)?.type}/${homePartition(addressOf(turn.stream)?.id ?? '', 4)}`;
       const mark = { source, position, index: 0 };
       const came = (streams.get(`${type}-${id}`) ?? []).filter(({ record: { meta } }) => sameMark(meta.mark, mark));
-      const effects = came.filter((one) => one.record.type === effectOf(name));
+      const wanted = effectOf(name);
+      if (wanted === undefined) continue;
+      const effects = came.filter((one) => one.record.type === wanted);
       const ended =
         came.some(({ record: { type } }) => type === 'perdure:HeldSkipped' || type === 'perdure:Released') ||
-        edited(streams.get(`${type}-${id}`) ?? [], came);
+        edited(streams.get(`${type}-${id}`) ?? [], came) ||
+        isForgotten(streams.get(`${type}-${id}`) ?? []);
       const what = `${turn.stream}@${position} -> ${type}/${id}.${name}`;
       if (effects.length === 0 && !ended) wrong.push(`${what} never took effect`);
       if (effects.length > 1) wrong.push(`${what} took effect ${effects.length} times`);
@@ -155,6 +160,10 @@ export const sendsArriveOnceInOrder: Judge = {
     return wrong;
   },
 };
+
+function isForgotten(stream: readonly Placed[]): boolean {
+  return stream.some(({ record }) => record.type === 'perdure:Forgotten');
+}
 
 /** Was one of these held messages replaced by an operator? */
 function edited(stream: readonly Placed[], came: readonly Placed[]): boolean {
