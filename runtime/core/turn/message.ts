@@ -3,7 +3,7 @@ import { errorText, isPerdureError } from '../errors.ts';
 import type { Image } from '../image.ts';
 import { CANCEL, type CallOrigin, type Outcome, REPLY, type ReplyAddress } from '../journal.ts';
 import { plainSize } from '../plain.ts';
-import type { NewRecord } from '../record.ts';
+import type { NewRecord, SourceMark } from '../record.ts';
 import type { Issue } from '../schema.ts';
 import { cancelsOf, stalledAnswer } from './conclude.ts';
 import {
@@ -31,6 +31,7 @@ import { done, nothing, type TurnEnv } from './step.ts';
  * Invariants:
  * H1. A rejection leaves nothing behind but facts (TimerFired), and the reply to a call.
  * H3. A call gets one reply, in the turn that ends it; a call to a defective plain handler parks, and its caller waits.
+ * H5. A call is handled once, also if its handler asked for nothing: its mark is kept with its reply.
  * H4. A `once` signal that was accepted leaves nothing more, but a reply to a call.
  * H2. A defect of an update is answered and leaves nothing; one of a signal or a timer parks the entity and holds the message.
  */
@@ -92,7 +93,7 @@ function plainSignal(image: Image, input: SignalInput, outcome: SegmentOutcome):
   const reply = input.origin?.reply;
   switch (outcome.kind) {
     case 'completed':
-      return replied(reply, completedStep(image, outcome), { kind: 'completed', value: outcome.result });
+      return replied(reply, completedStep(image, outcome), { kind: 'completed', value: outcome.result }, input.mark);
     case 'invalid':
       return invalidSignal(image, input, outcome.issues);
     case 'rejected': {
@@ -114,10 +115,9 @@ export function completedStep(
   return { ...step, asks: cancelsOf(image, { cancels }), effects: logged.map((line) => ({ kind: 'logged', run: undefined, line })) };
 }
 
-/** A step with the reply to the call that it handled, if it was one. */
-export function replied(reply: ReplyAddress | undefined, step: Step, outcome: Outcome): Step {
+/** A step with the reply to the call that it handled, if it was one. The reply keeps the call's mark: it may be all that is left of it (H5). */
+export function replied(reply: ReplyAddress | undefined, step: Step, outcome: Outcome, mark?: SourceMark): Step {
   if (reply === undefined) return step;
-  const { mark } = step.records[0]?.meta ?? NO_META;
   const bytes = step.bytes + REPLY_OVERHEAD + (outcome.kind === 'completed' ? plainSize(outcome.value, 'result') : 512);
   return { ...step, records: [...step.records, replyRecord(reply, outcome, mark === undefined ? NO_META : { mark })], bytes };
 }
