@@ -1,3 +1,4 @@
+import type { Answer } from '../core/answer.ts';
 import type { Effect } from '../core/turn/input.ts';
 import type { Attempts } from './attempts.ts';
 import type { HostContext } from './context.ts';
@@ -24,7 +25,7 @@ export class Consequences {
     for (const effect of effects) {
       if (effect.kind === 'ended') {
         counters.runsEnded += 1;
-        this.#waiters.tell(mailbox.stream, effect.run, effect.answer);
+        this.#waiters.tell(mailbox.stream, effect.run, placed(effect.answer, mailbox));
       } else if (effect.kind === 'logged') {
         const { message, fields } = effect.line;
         log.info('entity', { ...fields, type: mailbox.definition.type, id: mailbox.id, run: effect.run, message });
@@ -32,4 +33,11 @@ export class Consequences {
     }
     this.#attempts.apply(mailbox, effects);
   }
+}
+
+/** Told while its turn was being made, an answer names the place before it; what it is told with covers the whole turn (A2 of replies.ts). */
+function placed(answer: Answer, { image }: Mailbox): Answer {
+  if (image === undefined || answer.kind === 'failed') return answer;
+  const { position, books } = image;
+  return answer.kind === 'done' ? { ...answer, position, revision: books.revision } : { ...answer, position };
 }
