@@ -1,17 +1,18 @@
 import { type ActivityDeclaration, activityOf } from '../definition/activity.ts';
-import type { EntityDefinition, Reducer } from '../definition/erased.ts';
-import type { AnySchema, Duration, Envelope, Meta, SignalMessage, Task } from '../definition/types.ts';
+import type { EntityDefinition } from '../definition/erased.ts';
+import type { AnySchema, Duration, Envelope, SignalMessage, Task } from '../definition/types.ts';
 import { dueAt } from '../duration.ts';
 import { PerdureError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { boundedSize, plainSize } from '../plain.ts';
 import { validate } from '../schema.ts';
-import { type Asking, checkedAddress, surfaceOf } from '../turn/context.ts';
+import { checkedAddress } from '../turn/context.ts';
 import { secretText, writeCallbackToken } from './callback-token.ts';
 import type { Begun, RunExecution } from './execution.ts';
 import { mapItems } from './map.ts';
 import { recordedPolicy } from './policy.ts';
 import { runSaga, SagaScope } from './saga.ts';
+import { TurnSurface } from './turn-surface.ts';
 
 type Limit = { readonly timeout?: Duration | Date };
 
@@ -22,64 +23,16 @@ type Limit = { readonly timeout?: Duration | Date };
  * Invariants:
  * X1. Whatever is wrong with what is asked for is thrown where it was asked, and spoils the run: it is a defect also if user code catches it.
  */
-export class RunContext implements Asking {
-  readonly emit: object;
-  readonly timers: object;
+export class RunContext extends TurnSurface {
   readonly #execution: RunExecution;
   readonly #definition: EntityDefinition;
   readonly #saga: SagaScope | undefined;
 
   constructor(execution: RunExecution, definition: EntityDefinition, saga?: SagaScope) {
+    super(execution, definition);
     this.#execution = execution;
     this.#definition = definition;
     this.#saga = saga;
-    const surface = surfaceOf(definition);
-    this.emit = surface.emitFor(this);
-    this.timers = surface.timersFor(this);
-  }
-
-  get id(): string {
-    return this.#execution.identity.entityId;
-  }
-
-  get meta(): Meta {
-    return this.#execution.meta;
-  }
-
-  state(): unknown {
-    return this.#execution.segment.state();
-  }
-
-  now(): number {
-    return this.#execution.segment.now();
-  }
-
-  random(): number {
-    return this.#execution.segment.random();
-  }
-
-  uuid(): string {
-    return this.#execution.segment.uuid();
-  }
-
-  send(message: SignalMessage): void {
-    this.#execution.segment.send(message);
-  }
-
-  cancel(signal: string): void {
-    this.#execution.segment.cancel(signal);
-  }
-
-  log(message: string, fields?: Readonly<Record<string, unknown>>): void {
-    if (!this.#execution.isReplaying) this.#execution.segment.log(message, fields);
-  }
-
-  emitEvent(type: string, reducer: Reducer, version: number, payload: unknown): void {
-    this.#execution.segment.emitEvent(type, reducer, version, payload);
-  }
-
-  changeTimer(timer: string, key: string, due: Duration | Date | undefined): void {
-    this.#execution.segment.changeTimer(timer, key, due);
   }
 
   call(what: unknown): Promise<unknown> {

@@ -8,6 +8,7 @@ import type { TurnContext } from '../turn/context.ts';
 import { Awaited } from './awaited.ts';
 import type { Trigger } from './open-run.ts';
 import { type Decoded, decodeOutcome } from './outcome.ts';
+import { Predicates } from './predicates.ts';
 import type { RunHost, RunScope } from './scope.ts';
 
 /** What is fixed for a run, however often its handler is executed. */
@@ -65,8 +66,8 @@ export class RunExecution {
   readonly identity: RunIdentity;
   readonly host: RunHost;
   readonly pending = new Map<number, Pending>();
-  /** Predicates of those that are `until`s, by call: however much else is open, only they are asked after each message. */
-  readonly predicates = new Map<number, (state: unknown) => boolean>();
+  /** Of those that are `until`s: however much else is open, only they are asked after each message. */
+  readonly predicates = new Predicates();
   settled: Settled | undefined;
   /** The first error that the execution raised itself: a defect even if user code catches it. */
   poison: unknown;
@@ -121,6 +122,7 @@ export class RunExecution {
     this.isReplaying = isReplaying;
     this.mapStarts = 0;
     this.stall = undefined;
+    this.predicates.renew();
     return context;
   }
 
@@ -216,7 +218,7 @@ export class RunExecution {
       const { kind, name, predicate, output } = waiting;
       this.pending.set(call, { kind, name, call, promise, resolve: settle.resolve, reject: settle.reject, predicate, output });
     }
-    if (waiting.predicate !== undefined) this.predicates.set(call, waiting.predicate);
+    if (waiting.predicate !== undefined) this.predicates.add(call, waiting.predicate);
     return promise;
   }
 

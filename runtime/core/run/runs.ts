@@ -34,6 +34,8 @@ export class Runs {
   onEnded: ((run: OpenRun) => void) | undefined;
   #serial: OpenRun | undefined;
   readonly #attentive = new Set<OpenRun>();
+  /** These in run order, undefined if that is not known. */
+  #inOrder: OpenRun[] | undefined;
 
   /** Has it nothing to do for any run? */
   get isIdle(): boolean {
@@ -53,7 +55,8 @@ export class Runs {
 
   /** Runs that may have something to do although nothing arrives for them: with deferred triggers or open `until`s; in run order. */
   attentive(): readonly OpenRun[] {
-    return this.#attentive.size < 2 ? [...this.#attentive] : [...this.#attentive].sort((a, b) => a.startRevision - b.startRevision);
+    this.#inOrder ??= [...this.#attentive].sort((a, b) => a.startRevision - b.startRevision);
+    return this.#inOrder;
   }
 
   /** A domain event or a send of a run. */
@@ -168,7 +171,7 @@ export class Runs {
     }
     for (const call of run.calls.values()) this.#forget(call);
     this.open.delete(id);
-    this.#attentive.delete(run);
+    this.#heed(run, false);
     if (this.#serial === run) this.#serial = undefined;
     run.isOver = true;
     this.onEnded?.(run);
@@ -178,6 +181,7 @@ export class Runs {
   clear(): void {
     this.open.clear();
     this.#attentive.clear();
+    this.#inOrder = undefined;
     this.#serial = undefined;
     this.queued.length = 0;
     this.waits.clear();
@@ -201,8 +205,17 @@ export class Runs {
   }
 
   #attend(run: OpenRun): void {
-    if (run.untils > 0 || run.deferred.length > 0) this.#attentive.add(run);
-    else this.#attentive.delete(run);
+    this.#heed(run, run.untils > 0 || run.deferred.length > 0);
+  }
+
+  #heed(run: OpenRun, isAttentive: boolean): void {
+    if (this.#attentive.has(run) === isAttentive) return;
+    const isLast = (this.#inOrder?.at(-1)?.startRevision ?? -1) < run.startRevision;
+    if (!isAttentive) this.#attentive.delete(run);
+    else this.#attentive.add(run);
+    // Most that begin to wait are the newest.
+    if (isAttentive && isLast) this.#inOrder?.push(run);
+    else this.#inOrder = undefined;
   }
 
   #triggered(meta: RecordMeta, trigger: Deferred, deferred: true | undefined, at: Place): OpenRun | undefined {

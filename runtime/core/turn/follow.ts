@@ -41,6 +41,7 @@ export class Following {
       return asked;
     }
     for (let run = round.current(image); run !== undefined; run = round.skip(image)) {
+      if (isQuiet(image, run)) continue;
       const step = yield* this.#goesOn(image, run, index, env);
       if (step === 'more') {
         this.more = true;
@@ -68,7 +69,6 @@ export class Following {
 
   /** What a run does next by itself; `more` if it has had its share of this turn. */
   *#goesOn(image: Image, run: OpenRun, index: number, env: TurnEnv): Generator<void, Step | 'more' | undefined> {
-    if (run.isOver || !canGoOn(image, run)) return undefined;
     const trigger = run.deferred[0] ?? (yield* satisfied(image, run, env));
     if (trigger === undefined || 'records' in trigger) return trigger;
     const count = (this.#advanced.get(run.id) ?? 0) + 1;
@@ -128,17 +128,28 @@ function* carriedOut(image: Image, { kind, by, why }: RunAsk, id: string, index:
   return run.cancelAsked ? undefined : yield* advanceRun(image, run, { kind: 'cancelled', by, why, closes: [] }, env, { index });
 }
 
+/** Is it known, without bringing it into memory, that a run has nothing to do? What its predicate throws is found when it is asked again. */
+function isQuiet(image: Image, run: OpenRun): boolean {
+  if (run.isOver || !canGoOn(image, run)) return true;
+  if (run.deferred.length > 0) return false;
+  if (run.untils === 0) return true;
+  try {
+    const live = image.live?.get(run.id);
+    return live !== undefined && live.predicates.first(image.state) === undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** The trigger of the first `until` whose predicate holds, or the step of a run that cannot be asked. */
 function* satisfied(image: Image, run: OpenRun, env: TurnEnv) {
   if (run.untils === 0) return undefined;
   const live = yield* liveExecution(image, run, env);
   if (!live.ok) return stallStep(image, run, live.reason, []);
-  for (const [call, predicate] of live.execution.predicates) {
-    try {
-      if (predicate(image.state)) return { kind: 'resolved' as const, call, outcome: { kind: 'completed' as const, value: null } };
-    } catch (error) {
-      return stallStep(image, run, { resumes: 'nothing', code: 'defect', message: `until: ${errorText(error)}` }, []);
-    }
+  try {
+    const call = live.execution.predicates.first(image.state);
+    return call === undefined ? undefined : { kind: 'resolved' as const, call, outcome: { kind: 'completed' as const, value: null } };
+  } catch (error) {
+    return stallStep(image, run, { resumes: 'nothing', code: 'defect', message: `until: ${errorText(error)}` }, []);
   }
-  return undefined;
 }

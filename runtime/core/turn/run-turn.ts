@@ -48,6 +48,7 @@ export interface Pause {
   readonly resume: () => TurnResult | Pause;
 }
 
+/** Does the turn wait for a drain? */
 export function isPause(turn: TurnResult | Pause): turn is Pause {
   return 'resume' in turn;
 }
