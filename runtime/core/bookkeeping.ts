@@ -71,7 +71,7 @@ export class Bookkeeping {
 
   /** Can open runs go on although nothing arrives? */
   get canAdvance(): boolean {
-    return !this.holding && this.#runs !== undefined && (this.advanceDue || this.#runs.hasDeferred);
+    return !this.holding && this.#runs !== undefined && (this.advanceDue || this.#runs.attention.hasDeferred);
   }
 
   /** May a queued serial run start? */

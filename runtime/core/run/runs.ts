@@ -2,6 +2,7 @@ import type { JournalData, ScheduledCall, SentSignal } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import type { NewRecord, RecordMeta, Revision } from '../record.ts';
 import { ArmedTimers } from '../timers.ts';
+import { Attention } from './attention.ts';
 import { commandOf } from './commands.ts';
 import type { Deferred, OpenCall, OpenRun, QueuedRun, Trigger } from './open-run.ts';
 
@@ -32,10 +33,8 @@ export class Runs {
   readonly attempts = new ArmedTimers();
   /** Told of every run that ends, with all it was: for those who check replays. */
   onEnded: ((run: OpenRun) => void) | undefined;
+  readonly attention = new Attention();
   #serial: OpenRun | undefined;
-  readonly #attentive = new Set<OpenRun>();
-  /** These in run order, undefined if that is not known. */
-  #inOrder: OpenRun[] | undefined;
 
   /** Has it nothing to do for any run? */
   get isIdle(): boolean {
@@ -45,18 +44,6 @@ export class Runs {
   /** The open serial run, undefined if there is none. */
   get serial(): OpenRun | undefined {
     return this.#serial;
-  }
-
-  /** Is there a run that can go on at once: with deferred triggers, and not stalled? */
-  get hasDeferred(): boolean {
-    for (const run of this.#attentive) if (run.deferred.length > 0 && run.stalled === undefined) return true;
-    return false;
-  }
-
-  /** Runs that may have something to do although nothing arrives for them: with deferred triggers or open `until`s; in run order. */
-  attentive(): readonly OpenRun[] {
-    this.#inOrder ??= [...this.#attentive].sort((a, b) => a.startRevision - b.startRevision);
-    return this.#inOrder;
   }
 
   /** A domain event or a send of a run. */
@@ -171,17 +158,16 @@ export class Runs {
     }
     for (const call of run.calls.values()) this.#forget(call);
     this.open.delete(id);
-    this.#heed(run, false);
     if (this.#serial === run) this.#serial = undefined;
     run.isOver = true;
+    this.attention.heed(run);
     this.onEnded?.(run);
   }
 
   /** Everything ends: the entity is forgotten. */
   clear(): void {
     this.open.clear();
-    this.#attentive.clear();
-    this.#inOrder = undefined;
+    this.attention.clear();
     this.#serial = undefined;
     this.queued.length = 0;
     this.waits.clear();
@@ -196,26 +182,12 @@ export class Runs {
       if (call.what.kind === 'until') run.untils += 1;
       this.#watch(call);
     }
-    this.#attend(run);
+    this.attention.heed(run);
   }
 
   #opened(run: OpenRun): void {
     this.open.set(run.id, run);
     if (run.serial) this.#serial = run;
-  }
-
-  #attend(run: OpenRun): void {
-    this.#heed(run, run.untils > 0 || run.deferred.length > 0);
-  }
-
-  #heed(run: OpenRun, isAttentive: boolean): void {
-    if (this.#attentive.has(run) === isAttentive) return;
-    const isLast = (this.#inOrder?.at(-1)?.startRevision ?? -1) < run.startRevision;
-    if (!isAttentive) this.#attentive.delete(run);
-    else this.#attentive.add(run);
-    // Most that begin to wait are the newest.
-    if (isAttentive && isLast) this.#inOrder?.push(run);
-    else this.#inOrder = undefined;
   }
 
   #triggered(meta: RecordMeta, trigger: Deferred, deferred: true | undefined, at: Place): OpenRun | undefined {
@@ -225,12 +197,12 @@ export class Runs {
     for (const number of closed) this.#end(run, number);
     if (deferred) {
       run.deferred.push(trigger);
-      this.#attend(run);
+      this.attention.heed(run);
       return run;
     }
     const waited = run.deferred.findIndex((one) => sameTrigger(one, trigger));
     if (waited >= 0) run.deferred.splice(waited, 1);
-    this.#attend(run);
+    this.attention.heed(run);
     run.inputs.push(inputOf(trigger, at));
     return run;
   }
@@ -250,7 +222,7 @@ export class Runs {
     run.calls.set(what.call, call);
     if (what.kind === 'until') run.untils += 1;
     this.#watch(call);
-    this.#attend(run);
+    this.attention.heed(run);
   }
 
   #end(run: OpenRun, number: number): void {

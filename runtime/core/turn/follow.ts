@@ -86,7 +86,7 @@ export class Round {
 
   /** The run that is looked at, undefined when the round is over. A run that has moved is looked at once more. */
   current({ books }: Image): OpenRun | undefined {
-    this.#runs ??= books.hasRuns ? books.runs.attentive() : [];
+    this.#runs ??= books.hasRuns ? books.runs.attention.inOrder() : [];
     return this.#runs[this.#at];
   }
 

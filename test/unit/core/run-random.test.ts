@@ -118,7 +118,7 @@ function expectAccounts(world: RunWorld): void {
   const replied = world.replies.map((payload) => (payload as { readonly call: number }).call);
   expect(new Set(replied).size).toBe(replied.length);
   const { runs } = world.image.books;
-  expect([runs.waits.size, runs.attempts.size, runs.attentive(), runs.serial, world.image.live?.size ?? 0]).toEqual([
+  expect([runs.waits.size, runs.attempts.size, runs.attention.inOrder(), runs.serial, world.image.live?.size ?? 0]).toEqual([
     0,
     0,
     [],

@@ -76,7 +76,7 @@ describe('the guard in durable handlers', () => {
   });
 
   it.each([
-    ['setTimeout', () => setTimeout(() => undefined, 1)],
+    ['setTimeout', () => globalThis.setTimeout(() => undefined, 1)],
     ['setImmediate', () => setImmediate(() => undefined)],
     ['queueMicrotask', () => queueMicrotask(() => undefined)],
     ['setTimeout of node:timers', () => timers.setTimeout(() => undefined, 1)],
