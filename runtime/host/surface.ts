@@ -34,7 +34,7 @@ export interface HostSurface {
   run(type: string, id: string, signalId: string, options: { readonly waitMs: number }): Promise<RunView>;
   /**
    * Completes or fails a callback. Told again the same, it answers the same. Rejects `malformed-request` for what is no token, `callback-forged`,
-   * `callback-closed`, `callback-completed`, `invalid-payload`, `unknown-entity-type`, `parked`, `forgotten`.
+   * `callback-closed`, `callback-completed`, `invalid-payload`, `unknown-entity-type`, `parked`, `paused`, `forgotten`.
    */
   callback(request: CallbackRequest): Promise<CallbackView>;
   /** An operator's verb, recorded with who asked. Rejects `not-parked`, `not-paused`, `not-found`, `unknown-run`, `malformed-request`, `forgotten` … */

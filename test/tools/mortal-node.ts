@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Exit, type NodeOptions, type NodeProcess, startNode } from './node-process.ts';
 
 /**
@@ -28,9 +29,12 @@ export class MortalNode {
     return (await this.#node).url;
   }
 
-  /** Ends this life with kill -9 and begins the next one, with other options where they are given. */
-  async reborn(options: Partial<NodeOptions> = {}): Promise<void> {
-    await this.#next((node) => node.kill(), options);
+  /** Ends this life with kill -9 and, after `downMs`, begins the next one, with other options where they are given. */
+  async reborn(options: Partial<NodeOptions> = {}, downMs = 0): Promise<void> {
+    await this.#next(async (node) => {
+      await node.kill();
+      await delay(downMs);
+    }, options);
   }
 
   /** Ends this life as SIGTERM does and begins the next one; answers how it ended. */

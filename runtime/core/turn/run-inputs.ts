@@ -14,6 +14,7 @@ import { validate } from '../schema.ts';
 import { advanceRun, canGoOn, liveExecution, stallStep } from './advance-run.ts';
 import { endRecords } from './conclude.ts';
 import { metaOf } from './facts.ts';
+import { refused } from './hold.ts';
 import type { CallbackInput, HeartbeatInput, OutcomeInput, SignalInput, Step, WaitInput } from './input.ts';
 import { defectCode } from './segment.ts';
 import { done, nothing, type TurnEnv } from './step.ts';
@@ -162,7 +163,7 @@ export function* handleCallback(image: Image, input: CallbackInput, index: numbe
   if (run.calls.get(input.call)?.what.kind !== 'callback')
     return nothing(image, failed('callback-closed', 'the run no longer waits for it'));
   if (run.stalled !== undefined) return nothing(image, failed('overloaded', `run ${run.id} is stalled: send it again when it goes on`));
-  if (!canGoOn(image, run)) return nothing(image, failed('parked', 'the entity is parked or paused: send it again when it goes on'));
+  if (!canGoOn(image, run)) return nothing(image, refused(image));
   const live = yield* liveExecution(image, run, env);
   if (!live.ok)
     return { ...stallStep(image, run, live.reason, []), decision: failed('overloaded', 'the run stalled: send it again when it goes on') };
