@@ -1,4 +1,5 @@
 import { heapPop, heapPush } from '../core/heap.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { HostContext } from './context.ts';
 
 /** Something that has to be looked at when its time has come. It may also be looked at for nothing: it knows its own times. */
@@ -17,6 +18,7 @@ export interface Due {
  * Q2. One clock timer is armed, for the earliest entry that is not void; none if there is none.
  * Q3. There are never more void entries than others, but for a handful.
  * Q4. What is due at one time is looked at in the order in which it was put there.
+ * Q5. A clock that jumps forward (it was set, the machine slept) is noticed within `timerHorizonMs`: timers count what passes, not what the clock shows.
  */
 export class DueQueue {
   readonly #clock: HostContext['clock'];
@@ -77,7 +79,8 @@ export class DueQueue {
     if (at === this.#armedFor) return;
     this.#cancel?.();
     this.#armedFor = at;
-    this.#cancel = at === Number.POSITIVE_INFINITY ? undefined : this.#clock.after(Math.max(0, at - this.#clock.now()), () => this.#look());
+    const delayMs = Math.min(Math.max(0, at - this.#clock.now()), LIMITS.timerHorizonMs);
+    this.#cancel = at === Number.POSITIVE_INFINITY ? undefined : this.#clock.after(delayMs, () => this.#look());
   }
 
   #look(): void {

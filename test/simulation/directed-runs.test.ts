@@ -37,3 +37,16 @@ test('message H5: a call whose handler asked for nothing is not handled again wh
   await run.pass(2_000);
   expect(run.records('knot-b')).toHaveLength(before);
 });
+
+test('due queue Q5: an attempt is timed out by a clock that was set back and forward again', async () => {
+  const run = new Directed({ isDurable: true });
+  await run.start();
+  run.send(work('a', { do: 'chore', behaviours: ['hang'], timeoutMs: 1_200, attempts: 1 }));
+  await run.pass(100);
+  run.cluster.skip(-600_000);
+  await run.pass(10_000);
+  expect(outcomes(run, 'a')).toEqual([]);
+  run.cluster.skip(600_000);
+  await run.pass(6_000);
+  expect(outcomes(run, 'a')).toMatchObject([{ kind: 'rejected', details: { code: 'activity-failed' } }]);
+});

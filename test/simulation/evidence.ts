@@ -21,6 +21,12 @@ export interface Placed {
   readonly turn: StoredTurn;
 }
 
+/** How a time for settling ended, and what was not at rest then. */
+export interface SettleEnd {
+  readonly end: RunEnd;
+  readonly unrest: readonly string[];
+}
+
 /** Everything that judges may look at. Plain data, gathered at the end of a run. */
 export interface Evidence {
   readonly scenario: Scenario;
@@ -43,7 +49,7 @@ export interface Evidence {
   readonly checkpoints: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** What running nodes say of entities, by node and stream; an error's text if they say nothing. */
   readonly views: ReadonlyMap<string, ReadonlyMap<StreamName, EntityView | string>>;
-  readonly ends: readonly RunEnd[];
+  readonly ends: readonly SettleEnd[];
   readonly unrest: readonly string[];
   /** Clients or sources were still at work in the end. */
   readonly unfinished: boolean;
@@ -70,7 +76,7 @@ export interface GatherParts {
   readonly agendas: AgendaSamples;
   readonly jumped: boolean;
   readonly beforeSkip: readonly string[];
-  readonly ends: readonly RunEnd[];
+  readonly ends: readonly SettleEnd[];
   readonly working: () => boolean;
 }
 
@@ -157,4 +163,9 @@ function streamsOf(turns: readonly StoredTurn[]): Map<StreamName, Placed[]> {
     }
   }
   return streams;
+}
+
+/** Was the entity of a stream forgotten? Much that is promised ends there. */
+export function wasForgotten({ streams }: Evidence, stream: StreamName): boolean {
+  return streams.get(stream)?.some(({ record }) => record.type === 'perdure:Forgotten') === true;
 }

@@ -115,7 +115,7 @@ export class LogFold {
     });
   }
 
-  #isNear({ what }: OpenCall, wallMs: number): boolean {
+  #isNear({ what, nextAt }: OpenCall, wallMs: number): boolean {
     switch (what.kind) {
       case 'sleep':
       case 'until':
@@ -127,6 +127,8 @@ export class LogFold {
       }
       case 'activity':
       case 'query':
+        // A clock that was set back leaves attempts that come much later.
+        return nextAt <= wallMs + GRACE_MS;
       case 'resume':
         return true;
     }

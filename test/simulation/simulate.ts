@@ -9,7 +9,7 @@ import { World } from '../../runtime/testing/simulation/world.ts';
 import { AgendaSamples } from './agenda-samples.ts';
 import { like } from './broken/stores.ts';
 import { DEFINITIONS, DURABLE_CAST, PLAIN_CAST } from './casts.ts';
-import { type Evidence, gather } from './evidence.ts';
+import { type Evidence, gather, type SettleEnd } from './evidence.ts';
 import { Outside } from './knot/outside.ts';
 import { LogFold } from './log-fold.ts';
 import { drawOperations, release } from './operator.ts';
@@ -20,6 +20,7 @@ import { startWorkload } from './workload.ts';
 const WORK_MS = 40_000;
 const SETTLE_MS = 240_000;
 const MAX_STEPS = 400_000;
+const STILL_MS = 10_000;
 const MONTH_MS = 31 * 86_400_000;
 /** Clocks are moved on until nothing is open: a run may sleep for long after it slept for long. */
 const MAX_SKIPS = 4;
@@ -82,16 +83,26 @@ async function run(scenario: Scenario, seed: number | string, options: Simulatio
     cluster.redeploy();
   }
   release(parts, fold);
-  const settled = () => !working && fold.settled(cluster);
-  const ends = [await world.run({ finished: settled, forMs: SETTLE_MS, maxSteps: MAX_STEPS })];
+  const standing = { turns: -1, sinceMs: 0 };
+  /** Clients may wait for a run that sleeps for long, or whose clock was set back: then nothing is written any more. */
+  const stands = () => {
+    if (standing.turns !== fold.turns.length) Object.assign(standing, { turns: fold.turns.length, sinceMs: world.nowMs });
+    return fold.runs().length > 0 && world.nowMs - standing.sinceMs > STILL_MS;
+  };
+  const settled = () => fold.settled(cluster) && (!working || stands());
+  const settle = async (): Promise<SettleEnd> => {
+    const end = await world.run({ finished: settled, forMs: SETTLE_MS, maxSteps: MAX_STEPS });
+    return { end, unrest: end === 'finished' ? [] : [...(working ? ['clients wait'] : []), ...fold.unrest(cluster)] };
+  };
+  const ends = [await settle()];
   agendas.stop();
   const beforeSkip = fold.overdue(cluster.wallMs);
   for (let skips = 0; skips === 0 || (fold.runs().length > 0 && skips < MAX_SKIPS); skips += 1) {
     cluster.skip(MONTH_MS);
     await world.run({ forMs: 20_000, maxSteps: MAX_STEPS });
-    ends.push(await world.run({ finished: settled, forMs: SETTLE_MS, maxSteps: MAX_STEPS }));
+    ends.push(await settle());
   }
-  world.note('ends', workEnd, ...ends);
+  world.note('ends', workEnd, ...ends.map(({ end }) => end));
   return { scenario, seed, world, cluster, history, fold, outside, agendas, jumped, beforeSkip, ends, working: () => working };
 }
 

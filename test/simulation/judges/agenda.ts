@@ -2,7 +2,7 @@ import { emptyImage, foldTurn } from '../../../runtime/core/image.ts';
 import { addressOf } from '../../../runtime/core/record.ts';
 import type { AgendaSample } from '../agenda-samples.ts';
 import { DEFINITIONS } from '../casts.ts';
-import type { Evidence } from '../evidence.ts';
+import { type Evidence, wasForgotten } from '../evidence.ts';
 import { grouped, type Judge } from './judge.ts';
 
 /** What an entity owes after each of its turns. */
@@ -39,12 +39,12 @@ function lateIn(sample: AgendaSample, stream: string, all: readonly Truth[]): re
   return stands.owesAttempts && row.incarnation === undefined ? [`${what}: owes attempts, the row names nobody`] : [];
 }
 
-function truthsOf({ turns }: Evidence): ReadonlyMap<string, readonly Truth[]> {
+function truthsOf(evidence: Evidence): ReadonlyMap<string, readonly Truth[]> {
   const truths = new Map<string, readonly Truth[]>();
-  for (const [stream, own] of grouped(turns, ({ stream }) => stream)) {
+  for (const [stream, own] of grouped(evidence.turns, ({ stream }) => stream)) {
     const address = addressOf(stream);
     const definition = DEFINITIONS.find(({ type }) => type === address?.type);
-    if (address === undefined || definition === undefined) continue;
+    if (address === undefined || definition === undefined || wasForgotten(evidence, stream)) continue;
     const image = emptyImage(definition, address.id);
     truths.set(
       stream,

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../../runtime/core/errors.ts';
 import type { Attempt, Request } from '../../../runtime/testing/simulation/history.ts';
-import type { Evidence } from '../evidence.ts';
+import { type Evidence, wasForgotten } from '../evidence.ts';
 import { effectOf, effectsOf, isTraceable, wasOverruled } from './effects.ts';
 import type { Judge } from './judge.ts';
 
@@ -13,7 +13,7 @@ export const noAcknowledgedSignalLost: Judge = {
   judge: (evidence) =>
     evidence.requests
       .filter((request) => effectOf(request.name) !== undefined && isTraceable(request))
-      .filter((request) => told(request).some(({ kind }) => kind === 'done'))
+      .filter((request) => told(request).some(({ kind }) => kind === 'done') && !wasForgotten(evidence, `${request.type}-${request.id}`))
       .filter((request) => effectsOf(evidence, request).length === 0 && !wasOverruled(evidence, request))
       .map((request) => `${nameOf(request)} was answered done and left nothing`),
 };

@@ -4,7 +4,7 @@ import { isJournal } from '../../../runtime/core/journal.ts';
 import { addressOf } from '../../../runtime/core/record.ts';
 import type { ProjectionDefinition } from '../../../runtime/projection/definition.ts';
 import { parkedProjection } from '../../../runtime/projection/definitions.ts';
-import type { Evidence } from '../evidence.ts';
+import { type Evidence, wasForgotten } from '../evidence.ts';
 import { type Judge, same } from './judge.ts';
 
 type Rows = Map<string, unknown>;
@@ -14,7 +14,9 @@ export function rowsAreFoldOfLog(definitions: readonly EntityDefinition[], proje
   const declared = [...projections, parkedProjection(definitions.map(({ type }) => type))];
   return {
     name: 'rows-are-fold-of-log',
-    judge: (evidence) => {
+    judge: (all) => {
+      // Rows of what was forgotten are gone, as are its events.
+      const evidence = { ...all, turns: all.turns.filter(({ stream }) => !wasForgotten(all, stream)) };
       const expected = new Map<string, Rows>();
       for (const projection of declared) expected.set(`${projection.name}@${projection.version}`, projected(evidence, projection));
       for (const definition of definitions) expected.set(`entity.${definition.type}@1`, entities(evidence, definition));
@@ -109,7 +111,7 @@ export const tokenHonoured: Judge = {
 export const quiescence: Judge = {
   name: 'quiescence',
   judge: ({ ends, unrest, unfinished }) => [
-    ...ends.filter((end) => end !== 'finished').map((end) => `did not come to rest: ${end}`),
+    ...ends.filter(({ end }) => end !== 'finished').map((settled) => `did not come to rest: ${settled.end}: ${settled.unrest.join('; ')}`),
     ...unrest,
     ...(unfinished ? ['clients wait for ever'] : []),
   ],

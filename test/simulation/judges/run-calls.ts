@@ -1,5 +1,5 @@
 import { CANCEL, type CancelPayload, type Outcome, type ReplyPayload } from '../../../runtime/core/journal.ts';
-import type { Evidence, Placed } from '../evidence.ts';
+import { type Evidence, type Placed, wasForgotten } from '../evidence.ts';
 import { type Judge, same } from './judge.ts';
 import { type CallHistory, callKey, dataOf, isOf, nameOf, outcomeOf, type RunHistory, repliesOf, runsOf } from './run-histories.ts';
 
@@ -15,18 +15,14 @@ export const callsGetOneReply: Judge = {
       const fromOutbox = call.resolved.concat(call.deferred).some(isFromOutbox);
       if (sent.length + (fromOutbox ? 1 : 0) > 1)
         return [`${what} got ${sent.length} replies${fromOutbox ? ' and one from the outbox' : ''}`];
-      const wasForgotten = wasEverForgotten(evidence, `${call.what.type}-${call.what.id}`);
-      return sent.length === 0 && !fromOutbox && !wasForgotten ? [`${what} got no reply`] : [];
+      const isGone = wasForgotten(evidence, `${call.what.type}-${call.what.id}`);
+      return sent.length === 0 && !fromOutbox && !isGone ? [`${what} got no reply`] : [];
     });
   },
 };
 
 function isFromOutbox({ record }: Placed): boolean {
   return record.meta.mark?.source.endsWith('/failed') === true;
-}
-
-function wasEverForgotten({ streams }: Evidence, stream: string): boolean {
-  return streams.get(stream)?.some((placed) => isOf('Forgotten', placed)) === true;
 }
 
 /** A call is resolved once, with what was replied; what is deferred comes again as it was; nothing is resolved that was not asked for. */

@@ -1,7 +1,7 @@
 import type { Answer } from '../../../runtime/core/answer.ts';
 import { addressOf } from '../../../runtime/core/record.ts';
 import { DURABLE_CAST } from '../casts.ts';
-import type { Evidence } from '../evidence.ts';
+import { type Evidence, wasForgotten } from '../evidence.ts';
 import { grouped, type Judge, same } from './judge.ts';
 import { dataOf, isOf, nameOf, outcomeOf, type RunHistory, runsOf } from './run-histories.ts';
 
@@ -137,6 +137,7 @@ export const acknowledgedIsRecorded: Judge = {
     evidence.requests
       .filter(({ type, key, wants }) => type === 'knot' && key !== undefined && wants === 'durability')
       .filter(({ name }) => name !== 'stop' && name !== 'only')
+      .filter(({ type, id }) => !wasForgotten(evidence, `${type}-${id}`))
       .filter(({ attempts }) => attempts.some(({ answers }) => answers.some(({ kind }) => kind === 'done')))
       .filter(({ type, id, key }) => {
         const records = evidence.streams.get(`${type}-${id}`) ?? [];

@@ -1,7 +1,7 @@
-import type { Evidence, Placed } from '../evidence.ts';
+import { type Evidence, type Placed, wasForgotten } from '../evidence.ts';
 import type { Units } from '../knot/model.ts';
 import { grouped, type Judge } from './judge.ts';
-import { type CallHistory, dataOf, isOf, nameOf, outcomeOf, type RunHistory, runsOf, wasCutOff } from './run-histories.ts';
+import { type CallHistory, dataOf, nameOf, outcomeOf, type RunHistory, runsOf, wasCutOff } from './run-histories.ts';
 
 /** What a call of a saga says of itself. */
 interface OfSaga {
@@ -22,11 +22,7 @@ function isCompensation({ what }: CallHistory): boolean {
 /** Does the run end by its own code, and with nobody it needs to undo something gone for good? */
 function addsUp(evidence: Evidence, run: RunHistory): boolean {
   if (wasCutOff(run)) return false;
-  return ![...run.calls.values()].some(({ what }) => what.kind === 'signal' && isGone(evidence, `${what.type}-${what.id}`));
-}
-
-function isGone({ streams }: Evidence, stream: string): boolean {
-  return streams.get(stream)?.some((placed) => isOf('Forgotten', placed)) === true;
+  return ![...run.calls.values()].some(({ what }) => what.kind === 'signal' && wasForgotten(evidence, `${what.type}-${what.id}`));
 }
 
 /** Compensations come in reverse order, one after another, after every call of the body has settled. */
@@ -137,7 +133,7 @@ function reservedForNothing(
   records: readonly Placed[],
   runs: ReadonlyMap<string, RunHistory>,
 ): readonly string[] {
-  if (isGone(evidence, stream)) return [];
+  if (wasForgotten(evidence, stream)) return [];
   const held = new Set<string>();
   for (const { record } of records) {
     if (record.type === 'Held') held.add((record.data as Units).tag);

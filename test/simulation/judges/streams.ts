@@ -6,7 +6,7 @@ import { addressOf, type NewRecord, type TimerChange } from '../../../runtime/co
 import { decodeSnapshot, encodeSnapshot } from '../../../runtime/core/snapshot.ts';
 import type { EntityView } from '../../../runtime/host/surface.ts';
 import { viewOf } from '../../../runtime/host/view.ts';
-import type { Placed } from '../evidence.ts';
+import { type Placed, wasForgotten } from '../evidence.ts';
 import { effectOf, sameMark } from './effects.ts';
 import { type Judge, same } from './judge.ts';
 
@@ -39,12 +39,13 @@ export function stateIsFoldOfStream(definitions: readonly EntityDefinition[]): J
   const types = new Map(definitions.map((definition) => [definition.type, definition]));
   return {
     name: 'state-is-fold-of-stream',
-    judge: ({ turns, streams, snapshots, views }) => {
+    judge: (evidence) => {
+      const { turns, streams, snapshots, views } = evidence;
       const wrong: string[] = [];
       for (const stream of streams.keys()) {
         const address = addressOf(stream);
         const definition = address === undefined ? undefined : types.get(address.type);
-        if (address === undefined || definition === undefined) continue;
+        if (address === undefined || definition === undefined || wasForgotten(evidence, stream)) continue;
         const own = turns.filter((turn) => turn.stream === stream);
         const image = emptyImage(definition, address.id);
         try {
@@ -128,7 +129,8 @@ function changesOf({ type, data, meta }: NewRecord): readonly TimerChange[] {
 /** Every send reaches its receiver, takes effect once, and those of one source in the order of the log. */
 export const sendsArriveOnceInOrder: Judge = {
   name: 'sends-arrive-once-in-order',
-  judge: ({ streams, turns }) => {
+  judge: (evidence) => {
+    const { streams, turns } = evidence;
     const wrong: string[] = [];
     const letters = (streams.get('perdure.dead-letters') ?? []).map(({ record }) => JSON.stringify(record.data));
     wrong.push(...letters.map((letter) => `a dead letter: ${letter}`));
@@ -147,7 +149,7 @@ export const sendsArriveOnceInOrder: Judge = {
       const ended =
         came.some(({ record: { type } }) => type === 'perdure:HeldSkipped' || type === 'perdure:Released') ||
         edited(streams.get(`${type}-${id}`) ?? [], came) ||
-        isForgotten(streams.get(`${type}-${id}`) ?? []);
+        wasForgotten(evidence, `${type}-${id}`);
       const what = `${turn.stream}@${position} -> ${type}/${id}.${name}`;
       if (effects.length === 0 && !ended) wrong.push(`${what} never took effect`);
       if (effects.length > 1) wrong.push(`${what} took effect ${effects.length} times`);
@@ -161,10 +163,6 @@ export const sendsArriveOnceInOrder: Judge = {
   },
 };
 
-function isForgotten(stream: readonly Placed[]): boolean {
-  return stream.some(({ record }) => record.type === 'perdure:Forgotten');
-}
-
 /** Was one of these held messages replaced by an operator? */
 function edited(stream: readonly Placed[], came: readonly Placed[]): boolean {
   return came.some((one) =>
@@ -175,9 +173,10 @@ function edited(stream: readonly Placed[], came: readonly Placed[]): boolean {
 /** What a parked or paused entity holds is handled in the order it came, and nothing overtakes it. */
 export const parkedKeepsOrder: Judge = {
   name: 'parked-keeps-order',
-  judge: ({ streams }) => {
+  judge: (evidence) => {
     const wrong: string[] = [];
-    for (const [stream, records] of streams) {
+    for (const [stream, records] of evidence.streams) {
+      if (wasForgotten(evidence, stream)) continue;
       const held: Placed[] = [];
       let released: Placed | undefined;
       for (const placed of records) {

@@ -42,7 +42,7 @@ export class CallbackSenders {
       ? { error: { code: 'refused', message: `no ${this.#serials}` } }
       : { result: { serial: this.#serials } };
     const delayMs = dice.pick([0, 10, 200, 2_500]);
-    if (dice.chance(0.3)) this.#send({ token: `${token}${FORGED}`, isForged: true, outcome: { result: { serial: -1 } } }, delayMs / 2);
+    if (dice.chance(0.3)) this.#send({ token: `${token}${FORGED}`, isForged: true, outcome: { result: { serial: 0 } } }, delayMs / 2);
     this.#send({ token, isForged: false, outcome }, delayMs);
     if (dice.chance(0.3)) this.#send({ token, isForged: false, outcome }, delayMs * 2);
     if (dice.chance(0.3)) this.#send({ token, isForged: false, outcome: { result: { serial: -this.#serials } } }, delayMs * 2);
