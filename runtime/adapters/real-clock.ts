@@ -7,9 +7,37 @@ const MAX_TIMER_MS = 2_000_000_000;
 const { queueMicrotask: queue, setTimeout: realSetTimeout, clearTimeout: realClearTimeout, setImmediate: realSetImmediate } = globalThis;
 const realNow = Date.now.bind(Date);
 
-/** The clock of the machine. */
+/** How fast time goes while it is ahead of a wall clock that was put back. */
+const CATCHING_UP = 1 / 2;
+
+/**
+ * Wall time in whole milliseconds, but that it never goes back. Where the wall clock is put forward, time is too. Where it is put back, time goes on from
+ * where it was at half its speed, until the wall clock has caught up: what waits for a while then waits twice as long at worst, and not for as long as the
+ * clock was wrong; and what is due at a date is right again by itself. `steadyMs` counts on whatever happens to the wall clock.
+ */
+export function forwardTime(wallMs: () => number, steadyMs: () => number): () => number {
+  let last = Number.NEGATIVE_INFINITY;
+  let ahead: { readonly from: number; readonly sinceMs: number } | undefined;
+  return () => {
+    const wall = wallMs();
+    if (ahead === undefined) {
+      if (wall >= last) {
+        last = wall;
+        return wall;
+      }
+      ahead = { from: last, sinceMs: steadyMs() };
+    }
+    const { from, sinceMs } = ahead;
+    const held = Math.floor(from + (steadyMs() - sinceMs) * CATCHING_UP);
+    if (wall >= held) ahead = undefined;
+    last = Math.max(wall, held);
+    return last;
+  };
+}
+
+/** The clock of the machine, which does not go back while the process lives. */
 export const realClock: Clock = {
-  now: realNow,
+  now: forwardTime(realNow, performance.now.bind(performance)),
   after: (delayMs, run) => {
     let timer: NodeJS.Timeout;
     const arm = (leftMs: number) => {

@@ -29,6 +29,11 @@ export class MortalNode {
     return (await this.#node).url;
   }
 
+  /** The process of this life. */
+  async process(): Promise<NodeProcess> {
+    return this.#node;
+  }
+
   /** Ends this life with kill -9 and, after `downMs`, begins the next one, with other options where they are given. */
   async reborn(options: Partial<NodeOptions> = {}, downMs = 0): Promise<void> {
     await this.#next(async (node) => {
