@@ -102,7 +102,7 @@ const duty = model.implement({
   },
   timers: {
     alarm: durable(async (run, name) => {
-      tell(run, `rang ${await run.call(job({ name }))}`);
+      tell(run, name === 'none' ? 'rang' : `rang ${await run.call(job({ name }))}`);
     }),
   },
   queries: { told: ({ told }) => told },
