@@ -50,3 +50,17 @@ test('due queue Q5: an attempt is timed out by a clock that was set back and for
   await run.pass(6_000);
   expect(outcomes(run, 'a')).toMatchObject([{ kind: 'rejected', details: { code: 'activity-failed' } }]);
 });
+
+test('turn U3: a queued run whose beginning alone is larger than a turn may be ends, and the next one begins', async () => {
+  const run = new Directed({ isDurable: true, limits: { maxTurnBytes: 2_000 } });
+  await run.start();
+  const sends = Array.from({ length: 26 }, () => ({ do: 'send' as const, id: 'b' }));
+  const queue = (program: Step) => run.send(Knot('a').queue({ ...told, program }), 'outcome');
+  queue({ do: 'sleep', ms: 100 });
+  const large = queue({ do: 'seq', steps: [...sends, { do: 'sleep', ms: 1 }, ...sends] });
+  const next = queue({ do: 'sleep', ms: 10 });
+  await run.pass(1_000);
+  expect(large.attempts[0]?.answers).toMatchObject([{ kind: 'failed', code: 'turn-too-large' }]);
+  expect(next.attempts[0]?.answers).toMatchObject([{ kind: 'done' }]);
+  expect(run.data('knot-b', 'Bumped')).toEqual([]);
+});

@@ -108,18 +108,21 @@ export class LogFold {
   #active(wallMs: number): readonly string[] {
     return [...this.images.values()].flatMap(({ id, books }) => {
       const open = this.#open(books).filter(
-        (run) => run.stalled !== undefined || run.calls.size === 0 || [...run.calls.values()].some((call) => this.#isNear(call, wallMs)),
+        (run) =>
+          run.stalled !== undefined || run.calls.size === 0 || [...run.calls.values()].some((call) => this.#isNear(run, call, wallMs)),
       );
       const queued = books.hasRuns && books.runs.serial === undefined ? books.runs.queued : [];
       return [...open, ...queued].map((run) => `${id} ${run.id} ${run.name} goes on`);
     });
   }
 
-  #isNear({ what, nextAt }: OpenCall, wallMs: number): boolean {
+  #isNear({ calls }: OpenRun, { what, nextAt }: OpenCall, wallMs: number): boolean {
     switch (what.kind) {
+      case 'callback':
+        // Its token may not have been sent.
+        return what.dueAt === undefined ? calls.size === 1 : what.dueAt <= wallMs + GRACE_MS;
       case 'sleep':
       case 'until':
-      case 'callback':
         return (what.dueAt ?? 0) <= wallMs + GRACE_MS;
       case 'signal': {
         const callee = this.images.get(streamOf(what.type, what.id));

@@ -53,6 +53,11 @@ export function forget(image: Image, { by, why }: OperatorInput): Step {
   return { ...ended, records, bytes: records.length * 160 };
 }
 
+/** Ends a run that waits in the queue and can never begin. */
+export function endQueued(image: Image, queued: QueuedRun, outcome: Outcome): Step {
+  return endAll(image, [], [queued], outcome);
+}
+
 /** P1, P2. */
 function endAll(image: Image, open: readonly OpenRun[], queued: readonly QueuedRun[], outcome: Outcome): Step {
   const records: NewRecord[] = [];

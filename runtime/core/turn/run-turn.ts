@@ -6,12 +6,14 @@ import { plainSize } from '../plain.ts';
 import { evaluateQuery } from '../query.ts';
 import { JOURNAL_PREFIX, type NewRecord } from '../record.ts';
 import { stalledAnswer, stallRecord } from './conclude.ts';
+import { failedOutcome } from './facts.ts';
 import { Following, Round } from './follow.ts';
 import { holdSignal, holdTimer, nameOf, operate, parkAgain } from './hold.ts';
 import type { BeginInput, Decision, Effect, Input, QueryInput, Step } from './input.ts';
 import { handleDurable, handleDurableTimer, handlePlain, handlePlainTimer, joined } from './message.ts';
 import { release } from './release.ts';
 import { handleCallback, handleHeartbeat, handleOutcome, handleWait } from './run-inputs.ts';
+import { endQueued } from './run-operations.ts';
 import { startedStalled, startRun } from './start-run.ts';
 import { done, nothing, type TurnEnv } from './step.ts';
 
@@ -358,6 +360,12 @@ function tooLarge(image: Image, input: Input, step: Step, env: TurnEnv): Step {
   const decision = failed('turn-too-large', message);
   // Left where it is, a host that drains would try it for ever (K3).
   if (input.kind === 'release') return parkAgain(image, input.held, [], { reason: 'defect', name: nameOf(input.held.message), message });
+  if (input.kind === 'begin') {
+    // Left where it is, it would be tried for ever.
+    drop(image, step);
+    const queued = image.books.runs.queued.find(({ revision }) => revision === input.revision);
+    return queued === undefined ? nothing(image, decision) : endQueued(image, queued, failedOutcome('turn-too-large', message));
+  }
   if (input.kind !== 'signal' && input.kind !== 'timer') return nothing(image, decision);
   return handleTooLarge(image, input, message, env) ?? nothing(image, decision);
 }
