@@ -195,13 +195,13 @@ export const ERRORS = {
     'Add its implementation to the activities of the program, then retry the run.',
   ),
   'activity-threw': spec(
-    500,
-    'backoff',
+    503,
+    'after',
     'An attempt of an activity threw; it is tried again as its policy says.',
     'See the log; correct the activity or what it calls.',
   ),
   'attempt-lost': spec(
-    500,
+    504,
     'backoff',
     'An attempt of an activity gave no answer in time, or its process is gone; it is tried again as its policy says.',
     'Raise its timeout if it needs longer; let it heartbeat if it is long.',

@@ -8,7 +8,7 @@ import { boundedSize, plainSize } from '../plain.ts';
 import { validate } from '../schema.ts';
 import { checkedAddress } from '../turn/context.ts';
 import { secretText, writeCallbackToken } from './callback-token.ts';
-import type { Begun, RunExecution } from './execution.ts';
+import { type Begun, idempotencyKey, type RunExecution } from './execution.ts';
 import { mapItems } from './map.ts';
 import { recordedPolicy } from './policy.ts';
 import { runSaga, SagaScope } from './saga.ts';
@@ -42,7 +42,7 @@ export class RunContext extends TurnSurface {
 
   sleep(until: Duration | Date): Promise<unknown> {
     return this.#checked(() => {
-      const at = dueAt(this.#execution.nowMs, until);
+      const at = dueAt(this.#execution.segments.scope.nowMs, until);
       return this.#execution.wait({ kind: 'sleep', name: 'sleep' }, (call) => ({ scheduled: { kind: 'sleep', call, dueAt: at } }), 16);
     }).promise;
   }
@@ -94,7 +94,7 @@ export class RunContext extends TurnSurface {
   }
 
   #due({ timeout }: Limit): { readonly dueAt?: number } {
-    return timeout === undefined ? {} : { dueAt: dueAt(this.#execution.nowMs, timeout) };
+    return timeout === undefined ? {} : { dueAt: dueAt(this.#execution.segments.scope.nowMs, timeout) };
   }
 
   #begin(what: unknown, stepCall: number | undefined, shielded: boolean): Begun {
@@ -105,7 +105,7 @@ export class RunContext extends TurnSurface {
     const execution = this.#execution;
     const declaration = activityOf(task);
     const { activity, options } = declaration;
-    if (!execution.isReplaying && !execution.host.hasActivity(activity)) {
+    if (!execution.segments.isReplaying && !execution.host.hasActivity(activity)) {
       throw new PerdureError(
         'unknown-activity',
         `no activity '${activity}' is registered on this node: add it to the program's activities`,
@@ -115,7 +115,7 @@ export class RunContext extends TurnSurface {
     const bytes = boundedSize(input, `input of activity ${activity}`, LIMITS.maxActivityBytes);
     const scheduled = {
       ...{ kind: 'activity' as const, activity, input, policy: recordedPolicy(options), incarnation: execution.host.incarnation },
-      ...(stepCall === undefined ? {} : { key: execution.key(stepCall) }),
+      ...(stepCall === undefined ? {} : { key: idempotencyKey(execution.host, execution.identity, stepCall) }),
       ...(shielded ? { shielded: true as const } : {}),
     };
     return execution.wait(
@@ -146,7 +146,7 @@ export class RunContext extends TurnSurface {
     try {
       return work();
     } catch (error) {
-      throw this.#execution.spoilt(error);
+      throw this.#execution.segments.spoilt(error);
     }
   }
 }

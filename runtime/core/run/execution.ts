@@ -1,48 +1,19 @@
-import type { AnyDurableHandler, AnySchema, Meta } from '../definition/types.ts';
+import type { AnyDurableHandler } from '../definition/types.ts';
 import { PerdureError } from '../errors.ts';
 import { journal, type ScheduledCall, type SentSignal, type StallReason } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
-import type { RecordMeta } from '../record.ts';
 import { CancelledError } from '../rejection.ts';
 import type { TurnContext } from '../turn/context.ts';
 import { Awaited } from './awaited.ts';
+import { Idlers } from './idlers.ts';
 import type { Trigger } from './open-run.ts';
-import { type Decoded, decodeOutcome } from './outcome.ts';
-import { Predicates } from './predicates.ts';
-import type { RunHost, RunScope } from './scope.ts';
-
-/** What is fixed for a run, however often its handler is executed. */
-export interface RunIdentity {
-  readonly type: string;
-  readonly entityId: string;
-  readonly id: string;
-  readonly name: string;
-  readonly seed: string;
-  /** Metadata of every record that it writes. */
-  readonly meta: RecordMeta;
-  readonly chain: readonly string[];
-  /** Lines that it went through by its history: change to the segment that did so first. */
-  readonly versions: ReadonlyMap<string, number>;
-}
-
-/** Something that the handler waits for. */
-export interface Pending {
-  readonly kind: 'signal' | 'activity' | 'query' | 'sleep' | 'until' | 'callback' | 'resume';
-  readonly call: number;
-  readonly name: string;
-  readonly promise: Awaited<unknown>;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (reason: unknown) => void;
-  /** `until`: what it waits for. */
-  readonly predicate: ((state: unknown) => boolean) | undefined;
-  /** `callback`: what a completion has to fit. */
-  readonly output: AnySchema | undefined;
-}
+import { decodeOutcome } from './outcome.ts';
+import { Patches } from './patches.ts';
+import { PendingCalls, type Waiting } from './pending-calls.ts';
+import type { RunHost } from './scope.ts';
+import { type RunIdentity, Segments } from './segments.ts';
 
 export type Settled = { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly error: unknown };
-
-/** What is waited for, beside the record that asks for it. */
-export type Waiting = Pick<Pending, 'kind' | 'name'> & Partial<Pick<Pending, 'predicate' | 'output'>>;
 
 /** What is recorded of something that is waited for. */
 export type Asked = { readonly sent: SentSignal } | { readonly scheduled: ScheduledCall };
@@ -58,82 +29,37 @@ export interface Begun {
  *
  * Invariants:
  * E1. Calls are numbered in the order in which the handler starts them, so a number means the same in every execution.
- * E2. User code asks for things only inside an open segment; outside it every use fails and spoils the run.
+ * E2. User code asks for things only inside an open segment (S1 of segments.ts).
  * E3. A promise settles only by a trigger (or at a point of the drain that is the same in every execution), never by time or I/O.
  * E4. Cancellation is delivered once: to the waits that are open, or instead of the next thing started.
  */
 export class RunExecution {
   readonly identity: RunIdentity;
   readonly host: RunHost;
-  readonly pending = new Map<number, Pending>();
-  /** Of those that are `until`s: however much else is open, only they are asked after each message. */
-  readonly predicates = new Predicates();
+  readonly segments: Segments;
+  readonly calls = new PendingCalls();
+  readonly idlers = new Idlers();
   settled: Settled | undefined;
-  /** The first error that the execution raised itself: a defect even if user code catches it. */
-  poison: unknown;
   /** The handler asked to stop here until an operator says otherwise. */
   stall: StallReason | undefined;
-  /** The run was asked to stop and does not know it yet. */
-  cancelDue = false;
-  cancelAsked = false;
-  isReplaying = false;
+  /** Was the run asked to stop, and is it still to be told? */
+  readonly cancellation = { isAsked: false, isDue: false };
   /** Items that `map` started in this segment, and the break that it shares when these are too many. */
-  mapStarts = 0;
-  turnBreak: Promise<unknown> | undefined;
-  #segment: TurnContext | undefined;
-  #index = -1;
-  #calls = 0;
-  #idlers: { readonly isReady: () => boolean; readonly resolve: () => void }[] = [];
-  /** Lines `patched(change)` that it went through itself: as they were before the change, and as the first to do so. */
-  readonly #unpatched = new Set<string>();
-  readonly #patched = new Set<string>();
-  readonly #unclaimed: Pending[] = [];
-  readonly #scope: RunScope;
+  readonly mapping: { starts: number; turnBreak: Promise<unknown> | undefined } = { starts: 0, turnBreak: undefined };
+  readonly #patches = new Patches();
 
   constructor(identity: RunIdentity, host: RunHost) {
     this.identity = identity;
     this.host = host;
-    const { type, entityId, id, name } = identity;
-    const unhandled = (error: unknown) => host.tell('rejection-unhandled', { type, id: entityId, run: id, name, error });
-    this.#scope = { nowMs: 0, seed: identity.seed, unhandled };
+    this.segments = new Segments(identity, host);
   }
 
-  get meta(): Meta {
-    const { id, meta } = this.identity;
-    return { signalId: id, correlationId: meta.correlation ?? id, baggage: meta.baggage ?? {} };
-  }
-
-  /** The open segment (E2). Throws `turn-over`. */
-  get segment(): TurnContext {
-    if (this.#segment !== undefined) return this.#segment;
-    const error = new PerdureError('turn-over', 'a run used its context while it waited: something other than the run had woken it');
-    this.poison ??= error;
-    throw error;
-  }
-
-  /** Opens the next segment, in a context that collects what it asks for, made for the seed of its randomness. */
+  /** Opens the next segment. */
   open(makeContext: (seed: string) => TurnContext, nowMs: number, isReplaying: boolean): TurnContext {
-    this.#index += 1;
-    const seed = `${this.identity.seed}/${this.identity.id}/${this.#index}`;
-    const context = makeContext(seed);
-    this.#segment = context;
-    this.#scope.nowMs = nowMs;
-    this.#scope.seed = seed;
-    this.isReplaying = isReplaying;
-    this.mapStarts = 0;
+    this.mapping.starts = 0;
     this.stall = undefined;
-    this.predicates.renew();
-    return context;
-  }
-
-  /** Turn time of the open segment, milliseconds since 1970. */
-  get nowMs(): number {
-    return this.#scope.nowMs;
-  }
-
-  close(): void {
-    this.#segment?.close();
-    this.#segment = undefined;
+    this.calls.predicates.renew();
+    return this.segments.open(makeContext, nowMs, isReplaying);
   }
 
   /** Starts the handler. */
@@ -142,7 +68,7 @@ export class RunExecution {
       this.settled = settled;
     };
     try {
-      const returned: unknown = this.host.scoped(this.#scope, () => handler(context, input));
+      const returned: unknown = this.host.scoped(this.segments.scope, () => handler(context, input));
       Promise.resolve(returned).then(
         (value: unknown) => settle({ kind: 'returned', value }),
         (error: unknown) => settle({ kind: 'threw', error }),
@@ -155,35 +81,17 @@ export class RunExecution {
   /** Hands a trigger (other than `started`) to the promises that wait for it. */
   deliver(trigger: Exclude<Trigger, { kind: 'started' }>): void {
     if (trigger.kind === 'resolved') {
-      const waiting = this.#take(trigger.call);
-      if (waiting !== undefined) this.#settle(waiting, decodeOutcome(trigger.outcome, waiting, this));
+      const waiting = this.calls.take(trigger.call);
+      const decoded = waiting === undefined ? undefined : decodeOutcome(trigger.outcome, waiting, this);
+      if (decoded?.ok === true) waiting?.resolve(decoded.value);
+      else if (decoded?.ok === false) waiting?.reject(decoded.error);
     } else if (trigger.kind === 'resumed') {
-      for (const waiting of [...this.pending.values()]) if (waiting.kind === 'resume') this.#take(waiting.call)?.resolve(undefined);
+      for (const waiting of this.calls.takeAll('resume')) waiting.resolve(undefined);
     } else {
-      this.cancelAsked = true;
-      this.cancelDue = trigger.closes.length === 0;
-      for (const call of trigger.closes) this.#take(call)?.reject(new CancelledError());
+      this.cancellation.isAsked = true;
+      this.cancellation.isDue = trigger.closes.length === 0;
+      for (const call of trigger.closes) this.calls.take(call)?.reject(new CancelledError());
     }
-  }
-
-  /** Calls of the waits that a cancellation would end now (E4). */
-  get cancellable(): readonly number[] {
-    return [...this.pending.values()].filter(({ kind }) => isWait(kind)).map(({ call }) => call);
-  }
-
-  /** After a drain: wakes who waited for it. True if somebody was, so there is more to drain. */
-  woken(): boolean {
-    if (this.#idlers.length === 0) return false;
-    const ready = this.#idlers.filter(({ isReady }) => isReady());
-    if (ready.length === 0) return false;
-    this.#idlers = this.#idlers.filter((idler) => !ready.includes(idler));
-    for (const { resolve } of ready) resolve();
-    return true;
-  }
-
-  /** Resolves at the end of the first drain after which the condition holds (E3). */
-  idle(isReady: () => boolean): Promise<void> {
-    return new Promise((resolve) => this.#idlers.push({ isReady, resolve }));
   }
 
   /**
@@ -191,80 +99,30 @@ export class RunExecution {
    * and nothing is asked for: there is no number (E4). Throws `too-many-calls`.
    */
   wait(waiting: Waiting, record: (call: number) => Asked, bytes: number, shielded = false): Begun {
-    const { segment } = this;
-    if (this.cancelDue && !shielded) {
-      this.cancelDue = false;
+    const { calls, cancellation, identity, segments } = this;
+    const { context } = segments;
+    if (cancellation.isDue && !shielded) {
+      cancellation.isDue = false;
       return { promise: new Awaited<unknown>((_resolve, reject) => reject(new CancelledError())), call: undefined };
     }
-    if (this.pending.size >= LIMITS.maxCallsPerRun) {
-      throw this.spoilt(
-        new PerdureError('too-many-calls', `the run waits for ${this.pending.size} things at once; bound it, with map say`),
-      );
+    if (calls.size >= LIMITS.maxCallsPerRun) {
+      throw segments.spoilt(new PerdureError('too-many-calls', `the run waits for ${calls.size} things at once; bound it, with map say`));
     }
-    this.#calls += 1;
-    const call = this.#calls;
+    const call = calls.next();
     const made = record(call);
-    const { meta } = this.identity;
-    segment.add('sent' in made ? journal('SignalSent', made.sent, meta) : journal('Scheduled', made.scheduled, meta), bytes + 48);
-    return { promise: this.#pend(waiting, call), call };
+    context.add(
+      'sent' in made ? journal('SignalSent', made.sent, identity.meta) : journal('Scheduled', made.scheduled, identity.meta),
+      bytes + 48,
+    );
+    return { promise: calls.add(call, waiting), call };
   }
 
-  #pend(waiting: Waiting, call: number): Awaited<unknown> {
-    let settle: Pick<Pending, 'resolve' | 'reject'> | undefined;
-    const promise = new Awaited<unknown>((resolve, reject) => {
-      settle = { resolve, reject };
-    });
-    if (settle !== undefined) {
-      const { kind, name, predicate, output } = waiting;
-      this.pending.set(call, { kind, name, call, promise, resolve: settle.resolve, reject: settle.reject, predicate, output });
-    }
-    if (waiting.predicate !== undefined) this.predicates.add(call, waiting.predicate);
-    return promise;
-  }
-
-  /** Idempotency key of a call. */
-  key(call: number): string {
-    return idempotencyKey(this.host, this.identity, call);
-  }
-
-  /** Is this a line that the run goes through by its history, or for the first time? Marks the latter. */
+  /** Does the run go through this line the new way? Marks the first time that it does. */
   patched(change: string): boolean {
-    const { segment } = this;
-    const first = this.identity.versions.get(change);
-    if (this.#patched.has(change) || (first !== undefined && first <= this.#index)) return true;
-    if (this.isReplaying || this.#unpatched.has(change)) {
-      this.#unpatched.add(change);
-      return false;
-    }
-    this.#patched.add(change);
-    segment.add(journal('VersionMarked', { change }, this.identity.meta), change.length + 48);
-    return true;
-  }
-
-  /** Makes an error the run's defect, whatever user code does with it. */
-  spoilt(error: unknown): unknown {
-    this.poison ??= error;
-    return error;
-  }
-
-  /** Calls that nobody has awaited so far. */
-  get abandoned(): readonly Pending[] {
-    const isCall = ({ kind }: Pending) => kind === 'signal' || kind === 'activity' || kind === 'query';
-    return [...this.#unclaimed, ...this.pending.values()].filter((waiting) => isCall(waiting) && !waiting.promise.isAwaited);
-  }
-
-  #take(call: number): Pending | undefined {
-    const waiting = this.pending.get(call);
-    this.pending.delete(call);
-    this.predicates.delete(call);
-    // It may still be awaited later.
-    if (waiting !== undefined && !waiting.promise.isAwaited) this.#unclaimed.push(waiting);
-    return waiting;
-  }
-
-  #settle({ resolve, reject }: Pending, decoded: Decoded): void {
-    if (decoded.ok) resolve(decoded.value);
-    else reject(decoded.error);
+    const { context, index, isReplaying } = this.segments;
+    const way = this.#patches.pass(change, this.identity.versions.get(change), index, isReplaying);
+    if (way === 'first') context.add(journal('VersionMarked', { change }, this.identity.meta), change.length + 48);
+    return way !== 'old';
   }
 }
 
@@ -278,9 +136,4 @@ export function idempotencyKey(
   call: number,
 ): string {
   return host.digest(`key/${seed}/${id}/${call}`);
-}
-
-/** Does waiting for it lose nothing when it is given up? */
-function isWait(kind: Pending['kind']): boolean {
-  return kind === 'sleep' || kind === 'until' || kind === 'callback';
 }

@@ -16,7 +16,7 @@ export async function mapItems<X, O>(
   concurrency: number,
 ): Promise<O[]> {
   if (!(Number.isSafeInteger(concurrency) && concurrency >= 1 && concurrency <= LIMITS.maxCallsPerRun)) {
-    throw execution.spoilt(
+    throw execution.segments.spoilt(
       new PerdureError('invalid-definition', `concurrency of map is a whole number from 1 to ${LIMITS.maxCallsPerRun}`),
     );
   }
@@ -26,7 +26,7 @@ export async function mapItems<X, O>(
   let isOver = false;
   const lane = async (): Promise<void> => {
     for (;;) {
-      while (!isOver && execution.mapStarts >= LIMITS.maxMapStarts) await nextTurn(execution);
+      while (!isOver && execution.mapping.starts >= LIMITS.maxMapStarts) await nextTurn(execution);
       if (isOver) return;
       const next = iterator.next();
       if (next.done === true) {
@@ -35,7 +35,7 @@ export async function mapItems<X, O>(
       }
       const index = started;
       started += 1;
-      execution.mapStarts += 1;
+      execution.mapping.starts += 1;
       try {
         results[index] = await work(next.value, index);
       } catch (error) {
@@ -53,16 +53,16 @@ export async function mapItems<X, O>(
 
 /** A sleep of no time, shared by all that wait for the next turn. */
 function nextTurn(execution: RunExecution): Promise<unknown> {
-  if (execution.turnBreak === undefined) {
-    const { nowMs } = execution;
+  if (execution.mapping.turnBreak === undefined) {
+    const { nowMs } = execution.segments.scope;
     const { promise } = execution.wait(
       { kind: 'sleep', name: 'map' },
       (call) => ({ scheduled: { kind: 'sleep', call, dueAt: nowMs } }),
       16,
     );
-    execution.turnBreak = promise.finally(() => {
-      execution.turnBreak = undefined;
+    execution.mapping.turnBreak = promise.finally(() => {
+      execution.mapping.turnBreak = undefined;
     });
   }
-  return execution.turnBreak;
+  return execution.mapping.turnBreak;
 }

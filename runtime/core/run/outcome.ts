@@ -1,7 +1,8 @@
 import { ERRORS, type ErrorCode, PerdureError } from '../errors.ts';
 import type { Outcome } from '../journal.ts';
 import { ActivityError, CancelledError, Rejection } from '../rejection.ts';
-import type { Pending, RunExecution } from './execution.ts';
+import type { RunExecution } from './execution.ts';
+import type { Pending } from './pending-calls.ts';
 
 /**
  * Outcomes as user code meets them, and as whoever waits outside is told.
@@ -19,14 +20,14 @@ export interface ActivityFailure {
 export function decodeOutcome(outcome: Outcome, { kind, name }: Pending, execution: RunExecution): Decoded {
   switch (outcome.kind) {
     case 'completed':
-      return { ok: true, value: kind === 'until' ? execution.segment.state() : outcome.value };
+      return { ok: true, value: kind === 'until' ? execution.segments.context.state() : outcome.value };
     case 'timedOut':
       return { ok: true, value: undefined };
     case 'rejected':
       return no(new Rejection(outcome.code, outcome.details ?? undefined, outcome.by, outcome.message));
     case 'cancelled': {
-      if (!execution.cancelAsked) return no(new PerdureError('cancelled', `${name} was cancelled`));
-      execution.cancelDue = false;
+      if (!execution.cancellation.isAsked) return no(new PerdureError('cancelled', `${name} was cancelled`));
+      execution.cancellation.isDue = false;
       return no(new CancelledError());
     }
     case 'terminated':

@@ -63,9 +63,9 @@ export function* segmentSteps(
   const context = execution.open(segment.makeContext, segment.nowMs, segment.isReplaying);
   begin();
   do yield;
-  while (execution.woken());
+  while (execution.idlers.wake());
   const state = context.state();
-  execution.close();
+  execution.segments.close();
   return { context, state };
 }
 
@@ -127,7 +127,7 @@ const NO_BOOKS = new Bookkeeping();
 /** How a replayed segment differs from what was recorded of it, undefined if it does not. */
 function differenceOf(execution: RunExecution, input: RunInput, context: TurnContext, isStrict: boolean, endsHere: boolean) {
   const replayed = context.records.flatMap((record) => commandOf(record) ?? []);
-  const poison = context.poison ?? execution.poison;
+  const poison = context.poison ?? execution.segments.poison;
   if (poison !== undefined) return { replayed, why: `the code at hand threw ${errorText(poison)}` };
   const { settled } = execution;
   // The last segment of a run that rejected asked for nothing that stood.

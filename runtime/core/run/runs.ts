@@ -1,10 +1,8 @@
 import type { JournalData, ScheduledCall, SentSignal } from '../journal.ts';
-import { LIMITS } from '../limits.ts';
 import type { NewRecord, RecordMeta, Revision } from '../record.ts';
-import { ArmedTimers } from '../timers.ts';
-import { Attention } from './attention.ts';
 import { commandOf } from './commands.ts';
-import type { Deferred, OpenCall, OpenRun, QueuedRun, Trigger } from './open-run.ts';
+import type { Deferred, OpenCall, OpenRun, Trigger } from './open-run.ts';
+import { RunTable } from './run-table.ts';
 
 /** Where a record stands: what the fold of runs needs to know beside it. */
 export interface Place {
@@ -24,31 +22,13 @@ export interface Place {
  * R3. A call is open from its record to `Resolved` (deferred or not), to the `CancelRequested` that closes it, or to the end of its run.
  * R4. The inputs of a run are its triggers in stream order; a resumed segment sees the state at its `RunResumed`.
  */
-export class Runs {
-  readonly open = new Map<string, OpenRun>();
-  readonly queued: QueuedRun[] = [];
-  /** Sleeps and time-outs: timer = run, key = call. */
-  readonly waits = new ArmedTimers();
-  /** Attempts that are out or planned; due when they are certainly lost. */
-  readonly attempts = new ArmedTimers();
+export class Runs extends RunTable {
   /** Told of every run that ends, with all it was: for those who check replays. */
   onEnded: ((run: OpenRun) => void) | undefined;
-  readonly attention = new Attention();
-  #serial: OpenRun | undefined;
-
-  /** Has it nothing to do for any run? */
-  get isIdle(): boolean {
-    return this.open.size === 0 && this.queued.length === 0;
-  }
-
-  /** The open serial run, undefined if there is none. */
-  get serial(): OpenRun | undefined {
-    return this.#serial;
-  }
 
   /** A domain event or a send of a run. */
   note(record: NewRecord, { timeMs }: { readonly timeMs: number }): void {
-    const run = this.open.get(record.meta.run ?? '');
+    const run = this.of(record.meta);
     if (run === undefined) return;
     const command = commandOf(record);
     if (command !== undefined) run.inputs.at(-1)?.commands.push(command);
@@ -60,9 +40,9 @@ export class Runs {
 
   started({ name, of, serial, input, received, reply, chain }: JournalData['RunStarted'], meta: RecordMeta, at: Place): void {
     const id = meta.run ?? '';
-    if (received !== undefined) this.#unqueue(id);
+    if (received !== undefined) this.remove(id);
     // Written out: what objects spread into objects cost is most of what a run costs.
-    this.#opened({
+    this.add({
       id,
       name,
       of,
@@ -91,7 +71,7 @@ export class Runs {
   }
 
   scheduled(what: ScheduledCall, meta: RecordMeta, { timeMs }: Place): void {
-    const run = this.open.get(meta.run ?? '');
+    const run = this.of(meta);
     if (run !== undefined) this.#began(run, what, timeMs);
   }
 
@@ -110,28 +90,28 @@ export class Runs {
     { call: number, attempt, code, message, nextAt, incarnation, progress }: JournalData['AttemptFailed'],
     meta: RecordMeta,
   ): void {
-    const call = this.open.get(meta.run ?? '')?.calls.get(number);
+    const call = this.of(meta)?.calls.get(number);
     if (call === undefined) return;
     call.attempts = attempt;
     call.nextAt = nextAt;
     call.incarnation = incarnation;
     call.lastFailure = { code, message };
     if (progress !== undefined) call.progress = progress;
-    this.#watch(call);
+    this.watch(call);
   }
 
   heartbeat({ call: number, progress }: JournalData['HeartbeatRecorded'], meta: RecordMeta): void {
-    const call = this.open.get(meta.run ?? '')?.calls.get(number);
+    const call = this.of(meta)?.calls.get(number);
     if (call !== undefined) call.progress = progress;
   }
 
   stalled(reason: JournalData['RunStalled'], meta: RecordMeta, { timeMs, revision }: Place): void {
-    const run = this.open.get(meta.run ?? '');
+    const run = this.of(meta);
     if (run !== undefined) run.stalled = { ...reason, sinceMs: timeMs, at: revision };
   }
 
   resumed(meta: RecordMeta, at: Place): void {
-    const run = this.open.get(meta.run ?? '');
+    const run = this.of(meta);
     if (run?.stalled === undefined) return;
     const { resumes } = run.stalled;
     run.stalled = undefined;
@@ -145,56 +125,20 @@ export class Runs {
   }
 
   versionMarked({ change }: JournalData['VersionMarked'], meta: RecordMeta): void {
-    const run = this.open.get(meta.run ?? '');
+    const run = this.of(meta);
     if (run !== undefined && !run.versions.has(change)) run.versions.set(change, run.inputs.length - 1);
   }
 
   completed(meta: RecordMeta): void {
-    const id = meta.run ?? '';
-    const run = this.open.get(id);
-    if (run === undefined) {
-      this.#unqueue(id);
-      return;
-    }
-    for (const call of run.calls.values()) this.#forget(call);
-    this.open.delete(id);
-    if (this.#serial === run) this.#serial = undefined;
-    run.isOver = true;
-    this.attention.heed(run);
-    this.onEnded?.(run);
-  }
-
-  /** Everything ends: the entity is forgotten. */
-  clear(): void {
-    this.open.clear();
-    this.attention.clear();
-    this.#serial = undefined;
-    this.queued.length = 0;
-    this.waits.clear();
-    this.attempts.clear();
-  }
-
-  /** Puts a run back that a snapshot held, with its calls. */
-  restore(run: OpenRun, calls: Iterable<OpenCall>): void {
-    this.#opened(run);
-    for (const call of calls) {
-      run.calls.set(call.what.call, call);
-      if (call.what.kind === 'until') run.untils += 1;
-      this.#watch(call);
-    }
-    this.attention.heed(run);
-  }
-
-  #opened(run: OpenRun): void {
-    this.open.set(run.id, run);
-    if (run.serial) this.#serial = run;
+    const run = this.remove(meta.run ?? '');
+    if (run !== undefined) this.onEnded?.(run);
   }
 
   #triggered(meta: RecordMeta, trigger: Deferred, deferred: true | undefined, at: Place): OpenRun | undefined {
-    const run = this.open.get(meta.run ?? '');
+    const run = this.of(meta);
     if (run === undefined) return undefined;
     const closed = trigger.kind === 'resolved' ? [trigger.call] : trigger.closes;
-    for (const number of closed) this.#end(run, number);
+    for (const number of closed) this.removeCall(run, number);
     if (deferred) {
       run.deferred.push(trigger);
       this.attention.heed(run);
@@ -219,39 +163,8 @@ export class Runs {
       progress: undefined,
       cancelling: false,
     };
-    run.calls.set(what.call, call);
-    if (what.kind === 'until') run.untils += 1;
-    this.#watch(call);
+    this.addCall(run, call);
     this.attention.heed(run);
-  }
-
-  #end(run: OpenRun, number: number): void {
-    const call = run.calls.get(number);
-    if (call === undefined) return;
-    if (call.what.kind === 'until') run.untils -= 1;
-    run.calls.delete(number);
-    this.#forget(call);
-  }
-
-  #watch({ run, what, nextAt, attempts }: OpenCall): void {
-    const key = String(what.call);
-    if (what.kind === 'activity' || what.kind === 'query') {
-      const timeoutMs = (what.kind === 'activity' ? what.policy.timeoutMs : undefined) ?? LIMITS.attemptTimeoutMs;
-      this.attempts.apply({ timer: run, key, dueAt: nextAt + timeoutMs, arming: attempts });
-    } else if (what.kind !== 'signal' && what.kind !== 'resume' && what.dueAt !== undefined) {
-      this.waits.apply({ timer: run, key, dueAt: what.dueAt, arming: what.call });
-    }
-  }
-
-  #forget({ run, what }: OpenCall): void {
-    const slot = { timer: run, key: String(what.call), dueAt: null };
-    if (what.kind === 'activity' || what.kind === 'query') this.attempts.apply(slot);
-    else this.waits.apply(slot);
-  }
-
-  #unqueue(id: string): void {
-    const at = this.queued.findIndex((one) => one.id === id);
-    if (at >= 0) this.queued.splice(at, 1);
   }
 }
 

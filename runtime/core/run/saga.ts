@@ -111,7 +111,7 @@ export type CallShielded = (what: unknown, stepCall: number | undefined) => Prom
 
 /** Runs a body in a saga. Rejects with what the body threw, after everything was undone. */
 export async function runSaga<O>(execution: RunExecution, scope: SagaScope, body: () => Promise<O>, call: CallShielded): Promise<O> {
-  const settled = () => execution.idle(() => scope.isSettled);
+  const settled = () => execution.idlers.until(() => scope.isSettled);
   try {
     const value = await body();
     if (!scope.isSettled) await settled();
@@ -135,7 +135,7 @@ async function undo(execution: RunExecution, { what, stepCall }: Compensation, c
       return;
     } catch (error) {
       // A defect of the handler, not of what it called: the segment is discarded and stalls by itself.
-      if (error === execution.poison) throw error;
+      if (error === execution.segments.poison) throw error;
       await stalled(execution, error);
     }
   }

@@ -43,7 +43,7 @@ export function restoreRun(runs: Runs, bytes: Uint8Array): void {
   const { run: rest, calls, versions, inputs } = unpackr.unpack(bytes) as RunShape;
   const own = { inputs: [...inputs], calls: new Map(), versions: new Map(versions), untils: 0 };
   const run: OpenRun = { ...rest, ...own, stalled: rest.stalled ?? undefined, cold: rest.cold ?? undefined };
-  runs.restore(
+  runs.add(
     run,
     calls.map((call) => ({ ...call, lastFailure: call.lastFailure ?? undefined })),
   );

@@ -24,42 +24,43 @@ export class TurnSurface implements Asking {
   }
 
   get meta(): Meta {
-    return this.#execution.meta;
+    const { id, meta } = this.#execution.identity;
+    return { signalId: id, correlationId: meta.correlation ?? id, baggage: meta.baggage ?? {} };
   }
 
   state(): unknown {
-    return this.#execution.segment.state();
+    return this.#execution.segments.context.state();
   }
 
   now(): number {
-    return this.#execution.segment.now();
+    return this.#execution.segments.context.now();
   }
 
   random(): number {
-    return this.#execution.segment.random();
+    return this.#execution.segments.context.random();
   }
 
   uuid(): string {
-    return this.#execution.segment.uuid();
+    return this.#execution.segments.context.uuid();
   }
 
   send(message: SignalMessage): void {
-    this.#execution.segment.send(message);
+    this.#execution.segments.context.send(message);
   }
 
   cancel(signal: string): void {
-    this.#execution.segment.cancel(signal);
+    this.#execution.segments.context.cancel(signal);
   }
 
   log(message: string, fields?: Readonly<Record<string, unknown>>): void {
-    if (!this.#execution.isReplaying) this.#execution.segment.log(message, fields);
+    if (!this.#execution.segments.isReplaying) this.#execution.segments.context.log(message, fields);
   }
 
   emitEvent(type: string, reducer: Reducer, version: number, payload: unknown): void {
-    this.#execution.segment.emitEvent(type, reducer, version, payload);
+    this.#execution.segments.context.emitEvent(type, reducer, version, payload);
   }
 
   changeTimer(timer: string, key: string, due: Duration | Date | undefined): void {
-    this.#execution.segment.changeTimer(timer, key, due);
+    this.#execution.segments.context.changeTimer(timer, key, due);
   }
 }

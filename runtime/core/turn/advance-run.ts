@@ -48,7 +48,7 @@ export function* advanceRun(
     return { ...stallStep(image, run, live.reason, before), decision };
   }
   const { execution } = live;
-  const actual: Deferred = trigger.kind === 'cancelled' ? { ...trigger, closes: execution.cancellable } : trigger;
+  const actual: Deferred = trigger.kind === 'cancelled' ? { ...trigger, closes: execution.calls.cancellable } : trigger;
   const { step, isOver } = yield* goOn(image, run, execution, { trigger: actual }, message.index, env);
   const isStop = actual.kind === 'cancelled';
   // A run that this ends asks its callees itself.

@@ -58,11 +58,11 @@ export interface Concluded {
 
 /** Reads the outcome of a segment off its execution and context. Changes neither. */
 export function conclude(image: Image, run: Belonging, execution: RunExecution, context: TurnContext, state: unknown): Concluded {
-  const poison = context.poison ?? execution.poison;
+  const poison = context.poison ?? execution.segments.poison;
   if (poison !== undefined) return stalled(image, run, 'segment', poison);
   const { settled } = execution;
   if (settled === undefined) {
-    if (execution.pending.size === 0) return stalled(image, run, 'segment', foreignAwait());
+    if (execution.calls.size === 0) return stalled(image, run, 'segment', foreignAwait());
     return open(image, run, execution, context, state);
   }
   if (settled.kind === 'threw' && isRejection(settled.error)) {
@@ -245,7 +245,7 @@ function closingRecords(image: Image, run: Belonging, execution: RunExecution, r
   return cancelRecords(
     image,
     run,
-    [...before, ...now].filter(({ what }) => what.call !== undefined && execution.pending.has(what.call)),
+    [...before, ...now].filter(({ what }) => what.call !== undefined && execution.calls.has(what.call)),
   );
 }
 const SENT = 'perdure:SignalSent';
@@ -269,7 +269,7 @@ export function cancelsOf({ definition, id, books }: Image, { cancels }: { reado
 }
 
 function tellAbandoned({ definition, id }: Image, run: Belonging, execution: RunExecution): void {
-  for (const { name, call } of execution.abandoned) {
+  for (const { name, call } of execution.calls.abandoned) {
     execution.host.tell('call-abandoned', { type: definition.type, id, run: run.id, call, name });
   }
 }

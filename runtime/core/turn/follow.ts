@@ -135,7 +135,7 @@ function isQuiet(image: Image, run: OpenRun): boolean {
   if (run.untils === 0) return true;
   try {
     const live = image.live?.get(run.id);
-    return live !== undefined && live.predicates.first(image.state) === undefined;
+    return live !== undefined && live.calls.predicates.first(image.state) === undefined;
   } catch {
     return false;
   }
@@ -147,7 +147,7 @@ function* satisfied(image: Image, run: OpenRun, env: TurnEnv) {
   const live = yield* liveExecution(image, run, env);
   if (!live.ok) return stallStep(image, run, live.reason, []);
   try {
-    const call = live.execution.predicates.first(image.state);
+    const call = live.execution.calls.predicates.first(image.state);
     return call === undefined ? undefined : { kind: 'resolved' as const, call, outcome: { kind: 'completed' as const, value: null } };
   } catch (error) {
     return stallStep(image, run, { resumes: 'nothing', code: 'defect', message: `until: ${errorText(error)}` }, []);

@@ -167,7 +167,7 @@ export function* handleCallback(image: Image, input: CallbackInput, index: numbe
   const live = yield* liveExecution(image, run, env);
   if (!live.ok)
     return { ...stallStep(image, run, live.reason, []), decision: failed('overloaded', 'the run stalled: send it again when it goes on') };
-  const checked = completion(input, live.execution.pending.get(input.call)?.output);
+  const checked = completion(input, live.execution.calls.get(input.call)?.output);
   if ('refused' in checked) return nothing(image, checked.refused);
   const { outcome } = checked;
   const decision = done(image, outcome.kind === 'completed' ? outcome.value : null);
