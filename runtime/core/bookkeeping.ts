@@ -1,4 +1,5 @@
-import type { HeldMessage, JournalData, ReplyAddress, RunAsk } from './journal.ts';
+import { Holding } from './holding.ts';
+import type { HeldMessage, JournalData, RunAsk } from './journal.ts';
 import { JOURNAL_PREFIX, type NewRecord, type RecordMeta, type Revision, type SourceMark, type TimerChange } from './record.ts';
 import { type Place, Runs } from './run/runs.ts';
 import { ArmedTimers } from './timers.ts';
@@ -11,10 +12,10 @@ import { IdWindow } from './window.ts';
  * Invariants:
  * B1. It is a function of the records folded, in order: the live one and a rehydrated one are equal.
  * B2. A mark only moves forward: a message at or below its source's mark was handled.
- * B3. While `parked` or `paused` stands, or `heldCount` > 0, no user code of the entity runs but for what `Released` releases.
+ * B3. What an entity holds stands in holding.ts.
  * B4. Turn time never goes backwards.
  */
-export class Bookkeeping {
+export class Bookkeeping extends Holding {
   /** Revision of the last record folded, -1 before the first. */
   revision: Revision = -1;
   /** Time of the last turn folded, milliseconds since 1970. */
@@ -23,18 +24,8 @@ export class Bookkeeping {
   armings = 0;
   /** Revision of the `Forgotten` record, -1 if there is none. */
   forgottenAt: Revision = -1;
-  parked: ParkedState | undefined;
-  paused: PausedState | undefined;
-  /** Number of messages held and not yet released or skipped. */
-  heldCount = 0;
-  /** No held message before this revision is left: where the search for the next one starts. */
-  heldFrom: Revision = 0;
-  /** An operator's correction of the first held message, until it is released or skipped. */
-  heldEdit: { readonly payload: unknown } | undefined;
   /** `once` signals that were accepted: by which id, and the last record of it. Kept for ever. */
   readonly once = new Map<string, { readonly signalId: string; readonly revision: Revision }>();
-  /** Who waits for held messages, by their revision. */
-  readonly heldReplies = new Map<Revision, ReplyAddress>();
   /** Runs can go on at once although nothing arrives: more was to be done than a turn may hold. */
   advanceDue = false;
   /** What was asked of runs and is still to be carried out; only while `advanceDue`. */
@@ -48,11 +39,6 @@ export class Bookkeeping {
     return this.forgottenAt >= 0;
   }
 
-  /** Does user code have to wait (B3)? */
-  get holding(): boolean {
-    return this.parked !== undefined || this.paused !== undefined || this.heldCount > 0;
-  }
-
   /** Open and queued runs. */
   get runs(): Runs {
     this.#runs ??= new Runs();
@@ -64,36 +50,9 @@ export class Bookkeeping {
     return this.#runs !== undefined && !this.#runs.isIdle;
   }
 
-  /** Does the entity owe attempts of activities? */
-  get owesAttempts(): boolean {
-    return this.#runs !== undefined && this.#runs.attempts.size > 0;
-  }
-
-  /** Can open runs go on although nothing arrives? */
-  get canAdvance(): boolean {
-    return !this.holding && this.#runs !== undefined && (this.advanceDue || this.#runs.attention.hasDeferred);
-  }
-
-  /** May a queued serial run start? */
-  get canBegin(): boolean {
-    return !this.holding && this.#runs !== undefined && this.#runs.queued.length > 0 && this.#runs.serial === undefined;
-  }
-
   /** The mark of every source. */
   get marks(): ReadonlyMap<string, { readonly position: number; readonly index: number }> {
     return this.#marks ?? NO_MARKS;
-  }
-
-  /** When the entity next owes something, undefined if nothing: its earliest timer, or at once if held messages can be released or its records are to be removed. Milliseconds since 1970. */
-  get wakeAtMs(): number | undefined {
-    if (this.forgotten || (this.heldCount > 0 && this.parked === undefined && this.paused === undefined)) return this.lastTimeMs;
-    if (!this.hasRuns) return this.timers.earliest()?.dueAt;
-    if (this.canAdvance || this.canBegin) return this.lastTimeMs;
-    // While it holds, its runs wait.
-    if (this.holding) return this.timers.earliest()?.dueAt;
-    const { waits, attempts } = this.runs;
-    const due = Math.min(dueOf(this.timers), dueOf(waits), dueOf(attempts));
-    return due === Number.POSITIVE_INFINITY ? undefined : due;
   }
 
   /** Was a message of this source and place handled before (B2)? */
@@ -138,24 +97,7 @@ export class Bookkeeping {
 }
 
 const NO_ASKS: readonly RunAsk[] = [];
-function dueOf(timers: ArmedTimers): number {
-  return timers.earliest()?.dueAt ?? Number.POSITIVE_INFINITY;
-}
-
 const NO_MARKS: ReadonlyMap<string, { readonly position: number; readonly index: number }> = new Map();
-
-export interface ParkedState {
-  readonly reason: JournalData['Parked']['reason'];
-  readonly signal: string | null;
-  readonly name: string;
-  readonly message: string;
-  readonly sinceMs: number;
-}
-export interface PausedState {
-  readonly by: string;
-  readonly why: string;
-  readonly sinceMs: number;
-}
 
 type JournalFold = (books: Bookkeeping, data: unknown, timeMs: number) => void;
 function foldOf<T extends keyof JournalData>(type: T, fold: (books: Bookkeeping, data: JournalData[T], timeMs: number) => void) {
@@ -178,11 +120,11 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
   foldOf('Parked', (books, { reason, signal, name, message }, sinceMs) => {
     books.parked = { reason, signal, name, message, sinceMs };
   }),
-  foldOf('Released', (books, { held }) => released(books, held)),
+  foldOf('Released', (books, { held }) => books.letGo(held)),
   foldOf('HeldEdited', (books, { payload }) => {
     books.heldEdit = { payload };
   }),
-  foldOf('HeldSkipped', (books, { held }) => released(books, held)),
+  foldOf('HeldSkipped', (books, { held }) => books.letGo(held)),
   foldOf('Paused', (books, { by, why }, sinceMs) => {
     books.paused = { by, why, sinceMs };
   }),
@@ -192,11 +134,7 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
   }),
   foldOf('Forgotten', (books, { marks }) => {
     books.forgottenAt = books.revision;
-    books.parked = undefined;
-    books.paused = undefined;
-    books.heldCount = 0;
-    books.heldEdit = undefined;
-    books.heldReplies.clear();
+    books.dropAll();
     books.timers.clear();
     books.runs.clear();
     for (const mark of marks) books.note(mark);
@@ -226,11 +164,3 @@ const RUN_FOLDS: Readonly<Record<string, RunFold>> = Object.fromEntries([
   runFoldOf('CancelRequested', (runs, data, meta, at) => runs.cancelRequested(data, meta, at)),
   runFoldOf('VersionMarked', (runs, data, meta) => runs.versionMarked(data, meta)),
 ]);
-
-function released(books: Bookkeeping, held: Revision): void {
-  books.heldCount -= 1;
-  books.heldFrom = held + 1;
-  books.heldEdit = undefined;
-  books.heldReplies.delete(held);
-  books.parked = undefined;
-}

@@ -1,7 +1,8 @@
 import { Packr, Unpackr } from 'msgpackr';
-import { Bookkeeping, type ParkedState, type PausedState } from './bookkeeping.ts';
+import { Bookkeeping } from './bookkeeping.ts';
 import type { EntityDefinition } from './definition/erased.ts';
 import { invariant } from './errors.ts';
+import type { ParkedState, PausedState } from './holding.ts';
 import { emptyImage, type Image } from './image.ts';
 import type { ReplyAddress, RunAsk } from './journal.ts';
 import type { Position, Revision } from './record.ts';

@@ -1,3 +1,4 @@
+import { owesAttempts } from '../core/owed.ts';
 import type { AttemptOutcome, Effect } from '../core/turn/input.ts';
 import { ActivityPaces } from './activity-pace.ts';
 import type { Activities } from './activity-registry.ts';
@@ -58,11 +59,11 @@ export class Attempts {
 
   /**
    * After rehydration, and when an entity stops holding: open calls whose next attempt is not known are planned, or reported lost if another incarnation may
-   * have begun to carry it out. One whose time has not come was not begun by anybody: counted as lost, a few starts in a row would use up its attempts.
+   * have begun to carry it out; those that are out and were to stop are told so (again). One whose time has not come was not begun by anybody: counted as lost, a few starts in a row would use up its attempts.
    */
   recover(mailbox: Mailbox): void {
     const { image } = mailbox;
-    if (this.#isStopped || image?.books.owesAttempts !== true) return;
+    if (this.#isStopped || image === undefined || !owesAttempts(image.books)) return;
     for (const run of image.books.runs.open.values()) {
       for (const call of run.calls.values()) {
         if (!isAttempted(call)) continue;
@@ -87,7 +88,10 @@ export class Attempts {
   }
 
   #plan(mailbox: Mailbox, call: AttemptedCall): void {
-    if (this.#isKnown(mailbox, call)) return;
+    if (this.#isKnown(mailbox, call)) {
+      if (call.cancelling) this.#cancel(mailbox, call);
+      return;
+    }
     const attempt = this.#attemptOf(mailbox, call);
     if (call.cancelling) this.#end(attempt, CANCELLED);
     else if (call.nextAt > this.#context.clock.now()) this.#queue.watch(attempt, call.nextAt);

@@ -1,8 +1,9 @@
-import type { Answer } from '../core/answer.ts';
+import { type Answer, failed } from '../core/answer.ts';
 import { durationMs } from '../core/duration.ts';
 import { invariant } from '../core/errors.ts';
 import type { Image } from '../core/image.ts';
 import { LIMITS } from '../core/limits.ts';
+import { canAdvance, owesAttempts } from '../core/owed.ts';
 import { encodeSnapshot, snapshotDue } from '../core/snapshot.ts';
 import type { HostContext } from './context.ts';
 import { readHeld, readReceived } from './held.ts';
@@ -15,7 +16,9 @@ import { TimerQueue } from './timer-queue.ts';
 export interface Told {
   /** A mailbox is ready and has nothing to do. */
   rested(mailbox: Mailbox): void;
-  /** An entity that owes attempts has come into memory, holds from now on, or does no longer. */
+  /** An image was read from its stream; it is not ready yet. */
+  reloaded(mailbox: Mailbox): void;
+  /** An entity that owes attempts holds from now on, or does no longer. */
   recovers(mailbox: Mailbox): void;
 }
 
@@ -25,6 +28,8 @@ export interface Told {
  * Invariants:
  * V1. A mailbox that becomes ready gets, in this order: its readers told, what is due queued, what it may release or begin queued, its turn listed.
  * V2. An image is thrown away only when no append of it is under way.
+ * V4. An image that was thrown away is read again even if nothing waits: what it last wrote may stand, and owe work that nobody has begun.
+ * V3. After `stop` no message is taken: whoever asks is told so.
  */
 export class Life {
   readonly #context: HostContext;
@@ -32,6 +37,7 @@ export class Life {
   readonly #timers: TimerQueue;
   readonly #rehydrator: Rehydrator;
   readonly #told: Told;
+  #isStopped = false;
 
   constructor(context: HostContext, tick: Tick, told: Told) {
     this.#context = context;
@@ -47,6 +53,11 @@ export class Life {
 
   /** Puts a message into a mailbox and sees to it that it is handled. */
   enqueue(mailbox: Mailbox, item: Queued): void {
+    if (this.#isStopped) {
+      // A source is told nothing: it sends again from where it knows of an end.
+      if (item.kind !== 'signal') item.done(failed('draining', 'the node has stopped'));
+      return;
+    }
     mailbox.push(item);
     mailbox.recent = true;
     if (mailbox.phase === 'ready') this.#tick.list(mailbox);
@@ -84,6 +95,7 @@ export class Life {
     const { image } = mailbox;
     invariant(image !== undefined && mailbox.flight === undefined, `${mailbox.stream} cannot be ready`);
     mailbox.phase = 'ready';
+    mailbox.isDoubtful = false;
     mailbox.durableState = image.state;
     mailbox.durableRevision = image.books.revision;
     mailbox.durablePosition = image.position;
@@ -96,6 +108,7 @@ export class Life {
 
   /** The image is not to be believed. */
   discard(mailbox: Mailbox, delayMs: number): void {
+    mailbox.isDoubtful ||= mailbox.image !== undefined;
     this.#forgetImage(mailbox);
     if (delayMs > 0) {
       mailbox.phase = 'waiting';
@@ -118,6 +131,8 @@ export class Life {
   }
 
   stop(): void {
+    this.#isStopped = true;
+    this.#tick.stop();
     this.#timers.stop();
   }
 
@@ -132,7 +147,8 @@ export class Life {
 
   #restart(mailbox: Mailbox): void {
     mailbox.phase = 'passive';
-    if (mailbox.length > 0 || mailbox.onReady.length > 0) this.#rehydrator.start(mailbox, true);
+    const isAsked = mailbox.length > 0 || mailbox.onReady.length > 0;
+    if (isAsked || (mailbox.isDoubtful && !this.#isStopped)) this.#rehydrator.start(mailbox, isAsked);
   }
 
   #rehydrated(mailbox: Mailbox, image: Image | undefined): void {
@@ -144,9 +160,10 @@ export class Life {
     }
     mailbox.image = image;
     mailbox.lastUsedMs = this.#context.clock.now();
-    mailbox.wasHolding = false;
+    mailbox.wasHolding = image.books.holding;
+    // Before it is ready: with nothing to do it may leave memory at once.
+    this.#told.reloaded(mailbox);
     this.ready(mailbox);
-    if (image.books.owesAttempts) this.#told.recovers(mailbox);
   }
 
   #timerDue(mailbox: Mailbox): void {
@@ -162,8 +179,8 @@ export class Life {
     this.#queueReleases(mailbox, image);
     if (!image.books.hasRuns) return;
     this.#queueBegin(mailbox, image);
-    const { canAdvance, holding, owesAttempts } = image.books;
-    if (canAdvance && !mailbox.advanceQueued && image.foldError === undefined) {
+    const { holding } = image.books;
+    if (canAdvance(image.books) && !mailbox.advanceQueued && image.foldError === undefined) {
       mailbox.advanceQueued = true;
       const done = () => {
         mailbox.advanceQueued = false;
@@ -173,7 +190,7 @@ export class Life {
     // What was planned while it held starts now; what was planned before it did waits.
     if (mailbox.wasHolding !== holding) {
       mailbox.wasHolding = holding;
-      if (owesAttempts) this.#told.recovers(mailbox);
+      if (owesAttempts(image.books)) this.#told.recovers(mailbox);
     }
   }
 

@@ -1,3 +1,5 @@
+import type { Image } from '../core/image.ts';
+import { owesAttempts, wakeAtMs } from '../core/owed.ts';
 import type { Agenda } from './agenda.ts';
 import type { HostContext } from './context.ts';
 import type { Forgetting } from './forgetting.ts';
@@ -6,6 +8,10 @@ import type { Mailboxes } from './mailboxes.ts';
 
 /**
  * What happens when a mailbox has nothing to do: the agenda learns what its entity owes next, and it may leave memory.
+ *
+ * Invariants:
+ * R1. What is overdue and can be done by nobody now (an attempt that waits for its turn or its end, a state that cannot be folded) wakes its entity once per
+ *     REVISIT_MS. The row is then later than the stream says, so it is corrected whenever the entity rests: what a turn adds may be due before it.
  */
 export class Rest {
   readonly #context: HostContext;
@@ -20,6 +26,13 @@ export class Rest {
     this.#mailboxes = mailboxes;
   }
 
+  /** An image was read from its stream: is its row one of those of R1? */
+  reloaded(mailbox: Mailbox): void {
+    const { image } = mailbox;
+    const at = image === undefined ? undefined : wakeAtMs(image.books);
+    if (at !== undefined && at <= this.#context.clock.now()) mailbox.agendaWaits = true;
+  }
+
   rested(mailbox: Mailbox): void {
     if (mailbox.agendaWaits) this.#tellAgenda(mailbox);
     else if (mailbox.wakeNoted) this.#owesNothing(mailbox);
@@ -29,7 +42,7 @@ export class Rest {
   /** A wake-up that the log told the agenda of is over before it is due: without a row nobody is woken for nothing. */
   #owesNothing(mailbox: Mailbox): void {
     const { image, stream } = mailbox;
-    if (image === undefined || image.books.wakeAtMs !== undefined) return;
+    if (image === undefined || wakeAtMs(image.books) !== undefined) return;
     mailbox.wakeNoted = false;
     this.#agenda.correct(stream, undefined, image.books.revision);
   }
@@ -37,7 +50,8 @@ export class Rest {
   #tellAgenda(mailbox: Mailbox): void {
     const { image, stream } = mailbox;
     if (image === undefined) return;
-    const { revision, wakeAtMs: at } = image.books;
+    const { revision } = image.books;
+    const at = wakeAtMs(image.books);
     if (image.books.forgotten) {
       mailbox.agendaWaits = false;
       this.#forgetting.run(image).then(
@@ -47,7 +61,21 @@ export class Rest {
       );
     } else if (at === undefined || at > this.#context.clock.now()) {
       mailbox.agendaWaits = false;
-      this.#agenda.correct(stream, at, revision, image.books.owesAttempts);
-    }
+      this.#agenda.correct(stream, at, revision, owesAttempts(image.books));
+    } else if (isStuck(image, at)) this.#agenda.correct(stream, this.#revisitAt(image), revision, owesAttempts(image.books));
   }
+
+  #revisitAt({ books: { timers, runs } }: Image): number {
+    const now = this.#context.clock.now();
+    const due = [timers, runs.waits].map((armed) => armed.earliest()?.dueAt ?? Number.POSITIVE_INFINITY);
+    return Math.min(now + REVISIT_MS, ...due.filter((at) => at > now));
+  }
+}
+
+/** Until a row that could not be acted on is looked at again, in milliseconds. */
+const REVISIT_MS = 60_000;
+
+/** Can nothing be done now about what was due first? */
+function isStuck({ books, foldError }: Image, at: number): boolean {
+  return foldError !== undefined || (books.hasRuns && books.runs.attempts.earliest()?.dueAt === at);
 }

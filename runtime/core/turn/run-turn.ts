@@ -2,6 +2,7 @@ import { type Answer, failed } from '../answer.ts';
 import type { Bookkeeping } from '../bookkeeping.ts';
 import type { Image } from '../image.ts';
 import { journal, journalType, REPLY, type RunAsk } from '../journal.ts';
+import { canBegin, owesAttempts, wakeAtMs } from '../owed.ts';
 import { plainSize } from '../plain.ts';
 import { evaluateQuery } from '../query.ts';
 import { JOURNAL_PREFIX, type NewRecord } from '../record.ts';
@@ -113,7 +114,7 @@ interface Owed {
   readonly attempts: boolean;
 }
 function owedBy(books: Bookkeeping): Owed {
-  return { dueAt: books.wakeAtMs, attempts: books.owesAttempts };
+  return { dueAt: wakeAtMs(books), attempts: owesAttempts(books) };
 }
 
 /** The end of a turn: the agenda hears of what is owed earlier than before (U6), and what did not fit stays known (L4). */
@@ -121,11 +122,11 @@ function ended(image: Image, turn: Collected, before: Owed, following: Following
   const { books } = image;
   const asks = books.hasRuns && following !== undefined ? following.asks : NO_ASKS;
   const more = following?.more === true || asks.length > 0;
-  const due = books.wakeAtMs;
+  const due = wakeAtMs(books);
   const isEarlier = due !== undefined && (before.dueAt === undefined || due < before.dueAt);
-  if (!more && !isEarlier && !(books.owesAttempts && !before.attempts) && !books.advanceDue) return turn;
+  if (!more && !isEarlier && !(owesAttempts(books) && !before.attempts) && !books.advanceDue) return turn;
   const at = more ? env.nowMs : (due ?? env.nowMs);
-  const incarnation = books.owesAttempts ? { incarnation: env.runs.incarnation } : {};
+  const incarnation = owesAttempts(books) ? { incarnation: env.runs.incarnation } : {};
   const advance = more ? { advance: true as const, ...(asks.length > 0 ? { asks } : {}) } : {};
   adopt(image, [journal('Wake', { at, ...incarnation, ...advance })], turn, env);
   return turn;
@@ -306,9 +307,9 @@ function* stepOf(image: Image, input: Input, env: TurnEnv, index: number): Gener
 
 /** The next queued serial run, if it is still the next. */
 function* beginQueued(image: Image, input: BeginInput, env: TurnEnv, index: number): Generator<void, Step> {
-  const { runs, canBegin } = image.books;
+  const { runs } = image.books;
   const [first] = runs.queued;
-  if (first?.revision !== input.revision || !canBegin || image.foldError !== undefined) return nothing(image, done(image));
+  if (first?.revision !== input.revision || !canBegin(image.books) || image.foldError !== undefined) return nothing(image, done(image));
   const { received, meta } = input;
   const { name, of } = received;
   const handler = (of === 'signal' ? image.definition.signals : image.definition.timers).get(name);

@@ -1,4 +1,5 @@
 import { emptyImage, foldTurn } from '../../../runtime/core/image.ts';
+import { owesAttempts, wakeAtMs } from '../../../runtime/core/owed.ts';
 import { addressOf } from '../../../runtime/core/record.ts';
 import type { AgendaSample } from '../agenda-samples.ts';
 import { DEFINITIONS } from '../casts.ts';
@@ -50,8 +51,8 @@ function truthsOf(evidence: Evidence): ReadonlyMap<string, readonly Truth[]> {
       stream,
       own.map((turn) => {
         foldTurn(image, turn, (state) => state);
-        const { wakeAtMs, owesAttempts, revision } = image.books;
-        return { revision, position: image.position, wakeAtMs, owesAttempts };
+        const { books, position } = image;
+        return { revision: books.revision, position, wakeAtMs: wakeAtMs(books), owesAttempts: owesAttempts(books) };
       }),
     );
   }
