@@ -3,15 +3,16 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { definitionOf } from '../../../runtime/core/definition/entity.ts';
 import { given } from '../../../runtime/testing/given.ts';
+import { CORE, GUIDE, pathOf, README, readmeDoc } from '../../docs/pages.ts';
 import program, { Seat } from '../../docs/readme-entity.ts';
-import { README, readmeDoc } from '../../tools/readme.ts';
 
 const page = readFileSync(README, 'utf8');
-const packageJson = JSON.parse(readFileSync(join(dirname(README), 'package.json'), 'utf8')) as {
+const packageJson = JSON.parse(readFileSync(pathOf('package.json'), 'utf8')) as {
+  readonly version: string;
   readonly scripts: Readonly<Record<string, string>>;
 };
 
-test('README.md shows the tested entity and the settings as they are (else run this test with -u)', async () => {
+test('README.md shows the tested code, the settings and the limits as they are (else run this test with -u)', async () => {
   await expect(readmeDoc()).toMatchFileSnapshot(README);
 });
 
@@ -25,10 +26,43 @@ test('the entity of the README does what the README says', () => {
   expect(given(seat, ...reserved.events).when(Seat('1A').release())).toMatchObject({ state: { by: null }, timers: {} });
 });
 
-test('every link and every npm script that the README names exists', () => {
-  const links = [...page.matchAll(/\]\(([^)#]+)\)/g)].map((match) => match[1] ?? '');
-  expect(links.length).toBeGreaterThan(2);
-  expect(links.filter((link) => !existsSync(join(dirname(README), link)))).toEqual([]);
-  const scripts = [...page.matchAll(/npm (?:run )?(start|test|demo|simulate|bench|format)\b/g)].map((match) => match[1] ?? '');
-  expect(scripts.filter((name) => packageJson.scripts[name] === undefined)).toEqual([]);
+const PAGES = [
+  README,
+  GUIDE,
+  CORE,
+  ...['CONTRIBUTING.md', 'deploy/README.md', 'runtime/PATTERNS.md', 'runtime/testing/README.md'].map(pathOf),
+];
+
+test.each(PAGES)('every link of %s leads somewhere', (path) => {
+  const text = readFileSync(path, 'utf8');
+  const links = [...text.matchAll(/\]\(([^)]+)\)/g)].map((match) => match[1] ?? '').filter((link) => !link.startsWith('https://'));
+  expect(links.filter((link) => !leads(path, link))).toEqual([]);
+});
+
+/** To a file, and to a heading in it if it names one. */
+function leads(from: string, link: string): boolean {
+  const [file = '', heading] = link.split('#');
+  const target = file === '' ? from : join(dirname(from), file);
+  if (!existsSync(target)) return false;
+  return heading === undefined || headingsOf(readFileSync(target, 'utf8')).includes(heading);
+}
+
+function headingsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test('every npm script that the README names exists', () => {
+  const scripts = [...page.matchAll(/npm (?:run (?:-s )?)?(start|test|demo|simulate|bench|format|build|perdure|golden)\b/g)];
+  expect(scripts.length).toBeGreaterThan(5);
+  expect(scripts.map((match) => match[1] ?? '').filter((name) => packageJson.scripts[name] === undefined)).toEqual([]);
+});
+
+test('the newest version of the changelog is that of the package', () => {
+  const [, newest] = /^## \[(\d[^\]]*)\]/m.exec(readFileSync(pathOf('CHANGELOG.md'), 'utf8')) ?? [];
+  expect(newest).toBe(packageJson.version);
 });
