@@ -1,8 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Audit, audit } from '../tools/audit.ts';
+import { startGateway } from '../tools/gateway.ts';
 import { get } from '../tools/http.ts';
 import { Ledger } from '../tools/ledger.ts';
 import { type NodeProcess, startNode } from '../tools/node-process.ts';
 import { startClients, Workload } from '../tools/workload.ts';
+import { showDurable } from './durable.ts';
 import type { Screen } from './screen.ts';
 
 export interface DemoOptions {
@@ -16,14 +19,22 @@ const CLIENTS = 16;
 const number = (value: number) => value.toLocaleString('en-US');
 const money = (minor: number) => (minor / 100).toLocaleString('en-US', { minimumFractionDigits: 2 });
 
-/** Shows the main job: signals in, a kill -9 in the middle, and everything that was acknowledged is there, once. True if all adds up. */
+/** A slow payment takes five seconds by itself. */
+const HURRY = 2;
+
+/**
+ * Shows the main job: signals in, a kill -9 in the middle, and everything that was acknowledged is there, once; then durable handlers, whose
+ * process is killed under them. True if all adds up.
+ */
 export async function demo(screen: Screen, { dataDir, messages, seed }: DemoOptions): Promise<boolean> {
   const ledger = new Ledger();
   const workload = new Workload({ seed, carts: 25, accounts: 12, skus: 12 });
+  const gateway = await startGateway((ms) => delay(ms / HURRY));
+  const startNext = () => timedStart(screen, dataDir, gateway.url);
   let node: NodeProcess | undefined;
   try {
     screen.heading('1. A node starts on an empty directory');
-    node = await timedStart(screen, dataDir);
+    node = await startNext();
     for (const request of workload.opening()) await ledger.send(node.url, request);
     screen.line(`  ${ledger.sent.size} accounts opened and goods received`);
 
@@ -32,7 +43,7 @@ export async function demo(screen: Screen, { dataDir, messages, seed }: DemoOpti
     screen.line(`  kill -9 ${node.pid}: ${ledger.unsettled.length} clients had no answer yet`);
 
     screen.heading('3. The same directory, a new process');
-    node = await timedStart(screen, dataDir);
+    node = await startNext();
     const found = await audit(node.url, ledger);
     screen.line(`  acknowledged before the kill: ${number(found.accepted)}; found after it: ${number(found.present)}`);
 
@@ -47,17 +58,23 @@ export async function demo(screen: Screen, { dataDir, messages, seed }: DemoOpti
     const result = await audit(node.url, ledger);
     showResult(screen, result);
     await showReading(screen, node.url, result);
-    const problems = [...found.problems, ...result.problems];
+    const durable = await showDurable(screen, node, gateway, async () => {
+      await node?.kill();
+      node = await startNext();
+      return node;
+    });
+    const problems = [...found.problems, ...result.problems, ...durable];
     for (const problem of problems.slice(0, 20)) screen.line(`  WRONG: ${problem}`);
     return problems.length === 0;
   } finally {
     await node?.kill();
+    await gateway.stop();
   }
 }
 
-async function timedStart(screen: Screen, dataDir: string): Promise<NodeProcess> {
+async function timedStart(screen: Screen, dataDir: string, paymentsUrl: string): Promise<NodeProcess> {
   const startedMs = performance.now();
-  const node = await startNode({ dataDir });
+  const node = await startNode({ dataDir, env: { PERDURE_PAYMENTS_URL: paymentsUrl } });
   screen.line(`  process ${node.pid} is ready at ${node.url} after ${Math.round(performance.now() - startedMs)} ms`);
   return node;
 }

@@ -22,6 +22,11 @@ const NEXT = `
   curl localhost:8080/v1/entities/cart/42/history
   curl 'localhost:8080/v1/projections/carts?limit=10'
 
+  curl -X POST localhost:8080/v1/entities/inventory/tea/updates/receive -H 'content-type: application/json' -d '{"quantity":10}'
+  curl -X POST localhost:8080/v1/entities/order/1/updates/place -H 'content-type: application/json' \\
+       -d '{"customer":"ada","lines":[{"sku":"tea","quantity":2,"unitPrice":450}],"paymentMethod":"card"}'
+  curl localhost:8080/v1/entities/order/1/history
+
   The API of the running node: localhost:8080/docs`;
 
 const screen = screenOn(process.stdout);

@@ -11,6 +11,8 @@ test('npm run demo, in short: everything adds up, and it says what to try next',
   expect(stdout).toContain('kill -9');
   expect(stdout).toContain('Histories, states, projection rows and answers agree.');
   expect(stdout).toContain('curl');
+  expect(stdout).toContain('the gateway was asked 2 times under one key, and took the money once');
+  expect(stdout).toMatch(/the run that asked them goes on in process \d+: approved/);
   const [acknowledged, found] = ['acknowledged', 'found in the histories'].map(
     (what) => new RegExp(`  ${what} +([\\d,]+)`).exec(stdout)?.[1],
   );
