@@ -62,7 +62,7 @@ async function run(scenario: Scenario, seed: number | string, options: Simulatio
     definitions: () => (defective ? cast.defective : cast.sound),
     projections: cast.projections,
     activities: (life) => (scenario.durable === true ? outside.activities(life) : []),
-    limits: options.limits ?? (scenario.pressure ? drawLimits(dice.fork('limits')) : {}),
+    limits: options.limits ?? (scenario.pressure ? limitsOf(scenario, dice.fork('limits')) : {}),
     wrapping: remembering(options.wrapping ?? {}, () => fold.update()),
   });
   const fold = new LogFold(cluster.log, DEFINITIONS);
@@ -104,6 +104,13 @@ async function run(scenario: Scenario, seed: number | string, options: Simulatio
   }
   world.note('ends', workEnd, ...ends.map(({ end }) => end));
   return { scenario, seed, world, cluster, history, fold, outside, agendas, jumped, beforeSkip, ends, working: () => working };
+}
+
+/** Programs are larger than other payloads: what holds a few of those must hold a few of these. */
+function limitsOf({ durable }: Scenario, dice: Dice): Partial<HostLimits> {
+  const { maxTurnBytes, ...limits } = drawLimits(dice);
+  if (maxTurnBytes === undefined) return limits;
+  return { ...limits, maxTurnBytes: maxTurnBytes * (durable === true ? 5 : 1) };
 }
 
 /** Folds what a stream holds before it is forgotten: judges remember it. */

@@ -1,4 +1,6 @@
 import type { ErrorCode } from '../../../runtime/core/errors.ts';
+import type { JournalData } from '../../../runtime/core/journal.ts';
+import type { NewRecord } from '../../../runtime/core/record.ts';
 import type { Attempt, Request } from '../../../runtime/testing/simulation/history.ts';
 import { type Evidence, wasForgotten } from '../evidence.ts';
 import { effectOf, effectsOf, isTraceable, wasOverruled } from './effects.ts';
@@ -128,9 +130,12 @@ export const noOpIsCurrent: Judge = {
         ),
       ),
     );
+    // A run that ended with a rejection tells it for ever.
+    const ends = new Set([...evidence.streams.values()].flat().flatMap(({ record, position }) => (isEnd(record) ? [position] : [])));
     return evidence.requests.flatMap((request) =>
       request.attempts.flatMap(({ atMs, answers: [answer] }) => {
         if (answer === undefined || answer.kind === 'failed' || (answer.kind === 'done' && answer.repeated)) return [];
+        if (answer.kind === 'rejected' && ends.has(answer.position)) return [];
         const missed = acks.find(
           ({ type, id, toldMs, position }) => type === request.type && id === request.id && toldMs < atMs && position > answer.position,
         );
@@ -141,3 +146,7 @@ export const noOpIsCurrent: Judge = {
     );
   },
 };
+
+function isEnd({ type, data }: NewRecord): boolean {
+  return type === 'perdure:RunCompleted' && (data as JournalData['RunCompleted']).outcome.kind === 'rejected';
+}

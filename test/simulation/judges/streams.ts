@@ -179,16 +179,20 @@ export const parkedKeepsOrder: Judge = {
       if (wasForgotten(evidence, stream)) continue;
       const held: Placed[] = [];
       let released: Placed | undefined;
+      let started: string | undefined;
       for (const placed of records) {
         const { record, revision } = placed;
         if (record.type === 'perdure:SignalHeld') held.push(placed);
+        else if (record.type === 'perdure:RunStarted') started = record.meta.run;
         else if (record.type === 'perdure:Released' || record.type === 'perdure:HeldSkipped') {
           const { held: at } = record.data as JournalData['Released'];
           released = held.shift();
+          started = undefined;
           if (released?.revision !== at) wrong.push(`${stream}@${revision}: releases ${at}, next in order is ${released?.revision}`);
         } else if (
           !isJournal(record) &&
           held.length > 0 &&
+          !(started !== undefined && record.meta.run === started) &&
           !same(record.meta.signal ?? record.meta.mark, released?.record.meta.signal ?? released?.record.meta.mark)
         ) {
           wrong.push(`${stream}@${revision}: ${record.type} overtook ${held.length} held messages`);
