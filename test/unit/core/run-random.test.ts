@@ -106,7 +106,7 @@ describe('random handlers', () => {
         );
         expectAccounts(world);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 });

@@ -142,6 +142,23 @@ describe('replay', () => {
     },
   );
 
+  it('A2: a trigger that waited and whose replay diverges waits on, once, however often it is tried', async () => {
+    const world = await waiting();
+    await world.operator('pause');
+    await world.completed('other', 1, 'x');
+    await world.operator('cancel', 'other');
+    world.deploy(doing({ go: recorded, one: (run) => run.sleep(1) }));
+    await world.operator('resume');
+    await world.operator('resumeRuns', 'other');
+    expect(world.open('other')).toMatchObject({
+      stalled: { code: 'replay-diverged' },
+      deferred: [{ kind: 'resolved' }, { kind: 'cancelled' }],
+    });
+    world.deploy(doing({ go: recorded, one: recorded }));
+    await world.operator('resumeRuns', 'other');
+    expect(world.outcomeOf('other')).toEqual({ kind: 'cancelled' });
+  });
+
   it('Y2: a handler that is gone is a divergence of its runs', async () => {
     const world = await waiting();
     world.deploy(doing({ one: recorded }));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../runtime/core/limits.ts';
 import type { Input } from '../../../runtime/core/turn/input.ts';
 import { anything, doing, type FlowHandler, pay } from './runs/flow.ts';
-import { RunWorld } from './runs/run-world.ts';
+import { everyWay, RunWorld } from './runs/run-world.ts';
 import { sig } from './world.ts';
 
 /** CPU milliseconds of the fastest of several rounds of turns. */
@@ -76,6 +76,26 @@ describe('what a message costs', () => {
     await world.signal('poke', -95, 'c');
     // All once more, and the one that is true also when its run goes on by it.
     expect([world.outcomeOf('go5'), asked]).toEqual([{ kind: 'completed', value: null }, 61]);
+  });
+
+  it('T1: a predicate of what the handler knows is asked again when its run has moved, also if the state is the same', async () => {
+    const world = await everyWay(
+      () =>
+        doing({
+          go: async (run) => {
+            const paid: unknown[] = [];
+            const both = run.until(() => paid.length === 2).then(() => 'both paid');
+            for (const n of [1, 2]) void run.call(pay(n)).then((one) => paid.push(one));
+            return both;
+          },
+        }),
+      async (one) => {
+        await one.signal('go');
+        await one.completed('go', 2);
+        await one.completed('go', 3);
+      },
+    );
+    expect(world.outcomeOf('go')).toEqual({ kind: 'completed', value: 'both paid' });
   });
 
   it('runs that have ended leave nothing in memory', async () => {
