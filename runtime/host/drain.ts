@@ -18,7 +18,7 @@ export function dismiss(mailbox: Mailbox, replies: Replies): void {
   const dismissed = (item: Queued, answer: Answer) => {
     if (item.kind !== 'signal' || item.mark === undefined) replies.answer(item, answer);
   };
-  for (const item of mailbox.flight?.batch ?? []) {
+  for (const item of mailbox.flight?.batch ?? mailbox.begun ?? []) {
     dismissed(item, failed('outcome-unknown', 'the node stopped before the store had said whether the message is durable'));
   }
   for (let item = mailbox.shift(); item !== undefined; item = mailbox.shift()) {

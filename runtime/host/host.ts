@@ -95,11 +95,11 @@ export function createHost(parts: HostParts): Host {
       await outbox.stop();
       await drained(backlog, parts.clock, drainMs);
       organs.attempts.stop();
+      organs.life.stop();
       for (const mailbox of organs.mailboxes.all()) dismiss(mailbox, organs.replies);
-      organs.waiters.tellAll(failed('draining', 'the node stopped; the run goes on, and can be joined with the same id'));
+      organs.waiters.close(failed('draining', 'the node stopped; the run goes on, and can be joined with the same id'));
       await agenda.stop();
       organs.mailboxes.stop();
-      organs.life.stop();
       life.state = 'stopped';
     },
   };
@@ -160,6 +160,10 @@ function assemble(context: HostContext, rows: ReadStore, activities: Activities,
   const life: Life = new Life(context, tick, {
     rested: (mailbox) => rest.rested(mailbox),
     recovers: (mailbox) => attempts.recover(mailbox),
+    reloaded: (mailbox) => {
+      attempts.recover(mailbox);
+      replies.reloaded(mailbox);
+    },
   });
   const mailboxes: Mailboxes = new Mailboxes(context, (mailbox) => life.passivate(mailbox));
   const reception = new Reception(context, { backlog, mailboxes, life, replies }, state);

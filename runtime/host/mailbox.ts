@@ -61,10 +61,14 @@ export class Mailbox {
   phase: 'passive' | 'rehydrating' | 'ready' | 'committing' | 'settling' | 'waiting' = 'passive';
   image: Image | undefined;
   flight: Flight | undefined;
+  /** Messages of a turn that was begun and waits for user code. */
+  begun: readonly Queued[] | undefined;
   /** The last durable state, while there is an image: what a query without `strong` sees while a turn is under way. */
   durableState: unknown;
   durableRevision: Revision = -1;
   durablePosition: Position = -1;
+  /** Its image was thrown away, and nobody has read its stream since. */
+  isDoubtful = false;
   /** In the tick's list of mailboxes with work. */
   listed = false;
   /** Its place among the mailboxes in memory. */

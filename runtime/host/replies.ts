@@ -4,6 +4,7 @@ import type { JournalData, Outcome } from '../core/journal.ts';
 import { journalType } from '../core/journal.ts';
 import type { NewRecord, Position, Revision } from '../core/record.ts';
 import { canonical } from '../core/run/commands.ts';
+import { stalledAnswer } from '../core/turn/conclude.ts';
 import type { CallbackInput, Decision } from '../core/turn/input.ts';
 import type { Delivery } from '../ports/signal-bus.ts';
 import type { Backlog } from './backlog.ts';
@@ -17,6 +18,7 @@ import type { Waiters } from './waiters.ts';
  * Invariants:
  * A1. Every queued message is answered exactly once, unless its caller withdrew.
  * A2. An answer names a position that covers every record of its message, and of those before it in its turn: it was decided on what they left.
+ * A4. Who waits for a run is told of its end also if the turn that ended it told nobody: its append was given up, or was another writer's.
  * A3. A signal that is repeated is answered as at first: that it is durable, though it be held. An update of a message that was skipped is told so.
  */
 export class Replies {
@@ -69,11 +71,38 @@ export class Replies {
     }
   }
 
-  /** Its run is open: the answer comes when that ends (W1 of waiters.ts). */
+  /** An image was read from its stream: runs that ended without this node's doing are told to those who wait for them (A4). */
+  reloaded(mailbox: Mailbox): void {
+    const { image, stream } = mailbox;
+    if (image === undefined) return;
+    const { books } = image;
+    for (const id of this.#waiters.runsOf(stream)) {
+      const open = books.hasRuns ? books.runs.open.get(id) : undefined;
+      if (open?.stalled !== undefined) this.#waiters.tell(stream, id, stalledAnswer(image, open, open.stalled));
+      else if (open === undefined && !(books.hasRuns && books.runs.queued.some((one) => one.id === id))) void this.#tellEnded(mailbox, id);
+    }
+  }
+
+  async #tellEnded(mailbox: Mailbox, run: string): Promise<void> {
+    const { image, stream } = mailbox;
+    const revision = image?.books.window.find(run) ?? [...(image?.books.once.values() ?? [])].find((one) => one.signalId === run)?.revision;
+    try {
+      const gone = image?.books.forgotten
+        ? failed('forgotten', `${stream} was forgotten`)
+        : failed('outcome-expired', `the outcome of run ${run} has left the window`);
+      this.#waiters.tell(stream, run, revision === undefined ? gone : await this.outcomeAt(mailbox, revision));
+    } catch (error) {
+      this.#context.log.error('outcome-unreadable', { stream, run, error });
+      this.#waiters.tell(stream, run, failed('outcome-unknown', `the outcome of run ${run} could not be read`));
+    }
+  }
+
+  /** Its run is open: the answer comes when that ends (W1 of waiters.ts). One that was dismissed meanwhile has been answered. */
   #join(mailbox: Mailbox, item: Queued, run: string): void {
-    if (item.kind !== 'signal' || this.#abandoned.has(item)) return;
+    if (item.kind !== 'signal' || item.state !== 'taken') return;
     item.state = 'joined';
     this.#backlog.remove(item);
+    if (this.#abandoned.has(item)) return;
     this.#joined.set(
       item,
       this.#waiters.add(mailbox.stream, run, (answer) => this.answer(item, answer)),

@@ -15,6 +15,7 @@ import { Flight, type Mailbox, type Queued } from './mailbox.ts';
  * Invariants:
  * I1. A mailbox's turn takes what waits at that moment (up to its limits) and is one append; what arrives meanwhile is the next turn.
  * I3. Turns that wait for a drain share it; a turn that was begun is finished before the next tick, and its mailbox does nothing else meanwhile.
+ * I4. After `stop` no turn is begun.
  * I2. No tick handles more than about `maxTickMessages` messages; the rest comes in the next, after I/O had its chance.
  */
 export class Tick {
@@ -23,6 +24,7 @@ export class Tick {
   readonly #confirm: (mailbox: Mailbox, flight: Flight) => void;
   #listed: Mailbox[] = [];
   #scheduled = false;
+  #isStopped = false;
 
   /** `settled` is told the outcome of every append; `confirm` checks a turn that appends nothing. */
   constructor(
@@ -43,14 +45,20 @@ export class Tick {
     this.#schedule();
   }
 
+  /** What was begun is finished (I4). */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#isStopped) return;
     this.#scheduled = true;
     this.#context.clock.soon(() => this.#run());
   }
 
   #run(): void {
     this.#scheduled = false;
+    if (this.#isStopped) return;
     const listed = this.#listed;
     this.#listed = [];
     const commits: Commit[] = [];
@@ -93,8 +101,10 @@ export class Tick {
     this.#context.counters.turns += 1;
     const begun: BegunTurn = { mailbox, batch, env, expectedRevision, sinceMs: now };
     const turn = guard.run(time, turnId, runTurn, image, batch, env);
-    if (isPause(turn)) this.#paused.push({ begun, turn });
-    else this.#finish(begun, turn, commits);
+    if (isPause(turn)) {
+      mailbox.begun = batch;
+      this.#paused.push({ begun, turn });
+    } else this.#finish(begun, turn, commits);
     return batch.length;
   }
 
@@ -109,6 +119,7 @@ export class Tick {
     }
     const flight = new Flight(mailbox, expectedRevision, env, batch, result, sinceMs);
     mailbox.flight = flight;
+    mailbox.begun = undefined;
     mailbox.unmeasuredBytes += result.bytes;
     // A Wake is always the last record of its turn.
     if (result.records.at(-1)?.type === WAKE) mailbox.wakeNoted = true;

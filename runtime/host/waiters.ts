@@ -9,54 +9,72 @@ export type Waiting = (answer: Answer) => void;
  *
  * Invariants:
  * W1. Whoever waits is told once: when the run ends or stalls, or when waiting is given up.
+ * W2. After `close` nobody waits: who comes then is told at once.
  */
 export class Waiters {
-  readonly #byRun = new Map<string, Waiting[]>();
+  readonly #byStream = new Map<StreamName, Map<string, Waiting[]>>();
   #count = 0;
+  #closed: Answer | undefined;
 
   /** How many wait. */
   get count(): number {
     return this.#count;
   }
 
+  /** Runs of an entity that are waited for. */
+  runsOf(stream: StreamName): readonly string[] {
+    return [...(this.#byStream.get(stream)?.keys() ?? [])];
+  }
+
   /** Adds one that waits; the returned function gives up. */
   add(stream: StreamName, run: string, waiting: Waiting): () => void {
-    const key = keyOf(stream, run);
-    const known = this.#byRun.get(key);
-    if (known === undefined) this.#byRun.set(key, [waiting]);
+    if (this.#closed !== undefined) {
+      waiting(this.#closed);
+      return () => undefined;
+    }
+    let byRun = this.#byStream.get(stream);
+    if (byRun === undefined) {
+      byRun = new Map();
+      this.#byStream.set(stream, byRun);
+    }
+    const known = byRun.get(run);
+    if (known === undefined) byRun.set(run, [waiting]);
     else known.push(waiting);
     this.#count += 1;
-    return () => this.#remove(key, waiting);
+    return () => this.#remove(stream, run, waiting);
   }
 
   /** A run has ended or stalled. */
   tell(stream: StreamName, run: string, answer: Answer): void {
-    const key = keyOf(stream, run);
-    const waiting = this.#byRun.get(key);
+    const waiting = this.#byStream.get(stream)?.get(run);
     if (waiting === undefined) return;
-    this.#byRun.delete(key);
+    this.#keep(stream, run, []);
     this.#count -= waiting.length;
     for (const one of waiting) one(answer);
   }
 
-  /** Nobody will be told of any run any more, but this. */
-  tellAll(answer: Answer): void {
-    const all = [...this.#byRun.values()];
-    this.#byRun.clear();
+  /** Nobody will be told of any run any more, but this (W2). */
+  close(answer: Answer): void {
+    this.#closed = answer;
+    const all = [...this.#byStream.values()].flatMap((byRun) => [...byRun.values()].flat());
+    this.#byStream.clear();
     this.#count = 0;
-    for (const waiting of all) for (const one of waiting) one(answer);
+    for (const one of all) one(answer);
   }
 
-  #remove(key: string, waiting: Waiting): void {
-    const known = this.#byRun.get(key);
-    const left = known?.filter((one) => one !== waiting);
-    if (known === undefined || left === undefined || left.length === known.length) return;
+  #remove(stream: StreamName, run: string, waiting: Waiting): void {
+    const known = this.#byStream.get(stream)?.get(run) ?? [];
+    const left = known.filter((one) => one !== waiting);
+    if (left.length === known.length) return;
     this.#count -= 1;
-    if (left.length === 0) this.#byRun.delete(key);
-    else this.#byRun.set(key, left);
+    this.#keep(stream, run, left);
   }
-}
 
-function keyOf(stream: StreamName, run: string): string {
-  return `${stream}\n${run}`;
+  #keep(stream: StreamName, run: string, waiting: Waiting[]): void {
+    const byRun = this.#byStream.get(stream);
+    if (byRun === undefined) return;
+    if (waiting.length > 0) byRun.set(run, waiting);
+    else byRun.delete(run);
+    if (byRun.size === 0) this.#byStream.delete(stream);
+  }
 }
