@@ -23,8 +23,9 @@ const WAKE = journalType('Wake');
 const FLUSH_MS = 1_000;
 /** Changes kept in memory before they are written early. */
 const MAX_PENDING = 10_000;
-/** Pages woken in one round, so that what is awake at once stays bounded. */
-const MAX_PAGES = 10;
+/** Rows woken in one round, so that what is awake at once stays bounded, and pages looked at to find them. */
+const MAX_WOKEN = 10 * LIMITS.maxAgendaPage;
+const MAX_PAGES = 100;
 
 /** What the agenda needs of the host. */
 export interface Wakes {
@@ -40,6 +41,7 @@ export interface Wakes {
  *     revision it saw.
  * D2. Of two changes to a row the one with the higher revision wins.
  * D4. A row names the process that runs its entity's attempts; at a start rows of other processes are due at once.
+ * D5. A row that its owner has postponed stays as it is, and wakes nobody until then: this process alone knows that nothing can be done for it now.
  * D3. Rows and checkpoint are written in one transaction; what was not written before a crash is read from the log again.
  */
 export class Agenda {
@@ -47,6 +49,8 @@ export class Agenda {
   readonly #rows: ReadStore;
   readonly #wakes: Wakes;
   readonly #pending = new Map<StreamName, Pending>();
+  /** Until when rows wake nobody (D5), milliseconds since 1970. */
+  readonly #postponed = new Map<StreamName, number>();
   #checkpoint: Checkpoint | undefined;
   /** What the checkpoint is if the last write, which failed, took effect all the same. */
   #unsure: Checkpoint | undefined;
@@ -144,7 +148,18 @@ export class Agenda {
   /** The owner's word on when an entity is next due (undefined: it owes nothing), as of a revision (D1). */
   correct(stream: StreamName, at: number | undefined, revision: Revision, owesAttempts = false): void {
     const { incarnation } = this.#context.entropy;
+    this.#postponed.delete(stream);
     this.#note(stream, at === undefined ? { at, revision } : { at, revision, ...(owesAttempts ? { incarnation } : {}) });
+  }
+
+  /** Nothing can be done for an entity until then (D5), milliseconds since 1970. */
+  postpone(stream: StreamName, untilMs: number): void {
+    this.#postponed.set(stream, untilMs);
+  }
+
+  /** Has the row of an entity been postponed since it was last corrected? */
+  isPostponed(stream: StreamName): boolean {
+    return this.#postponed.has(stream);
   }
 
   /** Writes what changed and wakes what is due, page by page; what is beyond the bound comes in the next round. */
@@ -154,7 +169,7 @@ export class Agenda {
     let cursor: string | undefined;
     // One bound for all pages: a cursor belongs to its query.
     const to = this.#context.clock.now() + LIMITS.agendaAheadMs;
-    for (let pages = 0; pages < MAX_PAGES && !this.#stopped; pages += 1) {
+    for (let pages = 0, woken = 0; pages < MAX_PAGES && woken < MAX_WOKEN && !this.#stopped; pages += 1) {
       const page: RowPage = await this.#rows.find({
         table: TABLE,
         index: 'at',
@@ -162,8 +177,10 @@ export class Agenda {
         limit: LIMITS.maxAgendaPage,
         ...(cursor === undefined ? {} : { cursor }),
       });
-      await Promise.all(page.rows.map(({ key }) => new Promise<void>((resolve) => this.#wakes.wake(key, resolve))));
-      this.#context.counters.agendaWakeUps += page.rows.length;
+      const due = page.rows.filter(({ key }) => (this.#postponed.get(key) ?? 0) <= to);
+      await Promise.all(due.map(({ key }) => new Promise<void>((resolve) => this.#wakes.wake(key, resolve))));
+      this.#context.counters.agendaWakeUps += due.length;
+      woken += due.length;
       cursor = page.cursor;
       if (cursor === undefined) return;
     }

@@ -11,7 +11,7 @@ import type { Mailboxes } from './mailboxes.ts';
  *
  * Invariants:
  * R1. What is overdue and can be done by nobody now (an attempt that waits for its turn or its end, a state that cannot be folded) wakes its entity once per
- *     REVISIT_MS. The row is then later than the stream says, so it is corrected whenever the entity rests: what a turn adds may be due before it.
+ *     REVISIT_MS, or when the next thing is due: said anew whenever the entity rests.
  */
 export class Rest {
   readonly #context: HostContext;
@@ -26,15 +26,8 @@ export class Rest {
     this.#mailboxes = mailboxes;
   }
 
-  /** An image was read from its stream: is its row one of those of R1? */
-  reloaded(mailbox: Mailbox): void {
-    const { image } = mailbox;
-    const at = image === undefined ? undefined : wakeAtMs(image.books);
-    if (at !== undefined && at <= this.#context.clock.now()) mailbox.agendaWaits = true;
-  }
-
   rested(mailbox: Mailbox): void {
-    if (mailbox.agendaWaits) this.#tellAgenda(mailbox);
+    if (mailbox.agendaWaits || this.#agenda.isPostponed(mailbox.stream)) this.#tellAgenda(mailbox);
     else if (mailbox.wakeNoted) this.#owesNothing(mailbox);
     this.#mailboxes.rested(mailbox);
   }
@@ -62,7 +55,7 @@ export class Rest {
     } else if (at === undefined || at > this.#context.clock.now()) {
       mailbox.agendaWaits = false;
       this.#agenda.correct(stream, at, revision, owesAttempts(image.books));
-    } else if (isStuck(image, at)) this.#agenda.correct(stream, this.#revisitAt(image), revision, owesAttempts(image.books));
+    } else if (isStuck(image, at)) this.#agenda.postpone(stream, this.#revisitAt(image));
   }
 
   #revisitAt({ books: { timers, runs } }: Image): number {
@@ -72,7 +65,7 @@ export class Rest {
   }
 }
 
-/** Until a row that could not be acted on is looked at again, in milliseconds. */
+/** Until an entity that nothing could be done for is woken again, in milliseconds. */
 const REVISIT_MS = 60_000;
 
 /** Can nothing be done now about what was due first? */
