@@ -75,7 +75,7 @@ export interface JournalData {
 
 /** Something asked of runs: of all, of one, or of those of one signal; those that were open (to `resume`: stalled) at revision `upTo`. */
 export interface RunAsk {
-  readonly kind: 'cancel' | 'resume';
+  readonly kind: 'cancel' | 'resume' | 'terminate';
   readonly by: string;
   readonly why: string;
   readonly name?: string;

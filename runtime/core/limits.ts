@@ -27,11 +27,13 @@ export const LIMITS = {
   maxSegmentsPerTurn: 100,
   /** Items that `map` starts in one turn, and how many it runs at once unless it is told otherwise. */
   maxMapStarts: 100,
-  /** Calls, sleeps, untils and callbacks that one run may wait for at once. */
-  maxCallsPerRun: 10_000,
+  /** Calls, sleeps, untils and callbacks that one run may wait for at once: as many as can be asked to stop in one turn. */
+  maxCallsPerRun: 2_000,
   /** Open runs of one entity, and signals that wait for a serial one to end. */
   maxRunsPerEntity: 10_000,
   maxQueuedRuns: 10_000,
+  /** Runs that end in the turn that forgets their entity; with more it is refused until they are terminated. */
+  maxRunsForgotten: 500,
   /** Turn inputs of one run; from here on a warning says to use a timer per period. */
   manyRunInputs: 10_000,
   /** Turn inputs and their packed bytes that a snapshot holds of one run; above, they are read from the stream again. */

@@ -6,6 +6,7 @@ import type { OpenRun } from '../run/open-run.ts';
 import { advanceRun, canGoOn, liveExecution, resumeRun, stallStep } from './advance-run.ts';
 import type { Step } from './input.ts';
 import { cancelQueued } from './run-inputs.ts';
+import { endQueued, terminate } from './run-operations.ts';
 import type { TurnEnv } from './step.ts';
 
 /**
@@ -113,7 +114,8 @@ function concerned({ books: { runs } }: Image, { kind, name, run, upTo }: RunAsk
   if (kind === 'resume') {
     return [...runs.open.values()].filter((one) => isMeant(one) && one.stalled !== undefined && one.stalled.at <= upTo).map(({ id }) => id);
   }
-  const open = [...runs.open.values()].filter((one) => isMeant(one) && one.startRevision <= upTo && !one.cancelAsked);
+  const isOpen = (one: OpenRun) => isMeant(one) && one.startRevision <= upTo && (kind === 'terminate' || !one.cancelAsked);
+  const open = [...runs.open.values()].filter(isOpen);
   const queued = runs.queued.filter((one) => isMeant(one) && one.revision <= upTo);
   return [...open, ...queued].map(({ id }) => id);
 }
@@ -124,8 +126,14 @@ function* carriedOut(image: Image, { kind, by, why }: RunAsk, id: string, index:
     const isStill = run?.stalled !== undefined && !image.books.holding;
     return isStill ? yield* resumeRun(image, run, by, why, index, env) : undefined;
   }
+  if (kind === 'terminate') return run === undefined ? terminateQueued(image, id, by, why) : terminate(image, run, by, why);
   if (run === undefined) return cancelQueued(image, id);
   return run.cancelAsked ? undefined : yield* advanceRun(image, run, { kind: 'cancelled', by, why, closes: [] }, env, { index });
+}
+
+function terminateQueued(image: Image, id: string, by: string, why: string): Step | undefined {
+  const queued = image.books.runs.queued.find((one) => one.id === id);
+  return queued === undefined ? undefined : endQueued(image, queued, { kind: 'terminated', by, why });
 }
 
 /** Is it known, without bringing it into memory, that a run has nothing to do? What its predicate throws is found when it is asked again. */

@@ -1,6 +1,7 @@
 import { failed } from '../answer.ts';
 import type { Image } from '../image.ts';
 import { journal, type Outcome } from '../journal.ts';
+import { LIMITS } from '../limits.ts';
 import type { NewRecord, SourceMark } from '../record.ts';
 import type { OpenRun, QueuedRun } from '../run/open-run.ts';
 import { answerOf, type Belonging, cancelRecords, endRecords } from './conclude.ts';
@@ -12,7 +13,7 @@ import { done, nothing } from './step.ts';
  * The operator's verbs over runs, and the end of an entity.
  *
  * Invariants:
- * P1. Terminating runs no user code: the run ends as it stands, what it called is asked to stop, nothing is compensated.
+ * P1. Terminating is carried out run by run, in as many turns as it takes, and runs no user code: the run ends as it stands, what it called is asked to stop, nothing is compensated.
  * P2. Whoever waits for a run, a queued signal or a held call is told, whatever ends it.
  */
 
@@ -36,8 +37,7 @@ export function operateRuns(image: Image, input: OperatorInput): Step {
       ),
     );
   }
-  if (verb === 'terminate') return endAll(image, open, queued, { kind: 'terminated', by, why });
-  const kind = verb === 'cancel' ? 'cancel' : 'resume';
+  const kind = verb === 'cancel' || verb === 'terminate' ? verb : 'resume';
   const one = input.run === undefined ? {} : { run: input.run };
   return { ...nothing(image, done(image)), asks: [{ kind, by, why, ...one, upTo: image.books.revision }] };
 }
@@ -45,6 +45,10 @@ export function operateRuns(image: Image, input: OperatorInput): Step {
 /** Forgets an entity: everything of it ends. */
 export function forget(image: Image, { by, why }: OperatorInput): Step {
   const { books } = image;
+  const count = books.runs.open.size + books.runs.queued.length + books.heldReplies.size;
+  if (count > LIMITS.maxRunsForgotten) {
+    return nothing(image, failed('overloaded', `${count} runs and held calls would end at once: terminate the runs first`));
+  }
   const gone: Outcome = failedOutcome('forgotten', `${image.definition.type}/${image.id} was forgotten`);
   const ended = endAll(image, [...books.runs.open.values()], books.runs.queued, gone);
   const held = [...books.heldReplies.values()].map((reply) => replyRecord(reply, gone));
@@ -56,6 +60,11 @@ export function forget(image: Image, { by, why }: OperatorInput): Step {
 /** Ends a run that waits in the queue and can never begin. */
 export function endQueued(image: Image, queued: QueuedRun, outcome: Outcome): Step {
   return endAll(image, [], [queued], outcome);
+}
+
+/** Ends an open run as it stands (P1). */
+export function terminate(image: Image, run: OpenRun, by: string, why: string): Step {
+  return endAll(image, [run], [], { kind: 'terminated', by, why });
 }
 
 /** P1, P2. */
