@@ -37,3 +37,13 @@ test('every limit that the page names exists', () => {
   expect(named.length).toBeGreaterThan(1);
   expect(named.filter((name) => !limits.includes(`  ${name}:`))).toEqual([]);
 });
+
+test('the changelog tells of the formats as they are', () => {
+  const changelog = readFileSync(pathOf('CHANGELOG.md'), 'utf8');
+  const [, format] = /^const FORMAT = (\d+);$/m.exec(readFileSync(pathOf('runtime/core/snapshot.ts'), 'utf8')) ?? [];
+  const [, told] = /Snapshots have format (\d+)/.exec(changelog) ?? [];
+  expect(told).toBe(format);
+  const [, table] = /^const TABLE = '(perdure\.agenda@\d+)';$/m.exec(readFileSync(pathOf('runtime/host/agenda.ts'), 'utf8')) ?? [];
+  const [agenda] = /perdure\.agenda@\d+/.exec(changelog) ?? [];
+  expect(agenda).toBe(table);
+});
