@@ -40,6 +40,19 @@ describe('sizes of runs', () => {
     expect(world.replies).toHaveLength(1);
   });
 
+  it('P1, L4: runs with as many calls as they may have are terminated in as many turns as it takes, after which the entity can be forgotten', async () => {
+    const all = (run: Parameters<FlowHandler>[0]) =>
+      Promise.all(Array.from({ length: LIMITS.maxCallsPerRun }, (_, at) => run.call(Other(String(at)).ask(at))));
+    const world = new RunWorld(doing({ go: all, one: all }));
+    for (const name of ['go', 'one'] as const) await world.signal(name);
+    const turns = world.turns.length;
+    expect(await world.operator('terminate')).toMatchObject({ kind: 'done' });
+    for (let at = 0; at < 5 && (world.open('go') ?? world.open('one')) !== undefined; at += 1) await world.pass();
+    expect(['go', 'one'].map((name) => world.outcomeOf(name))).toMatchObject([{ kind: 'terminated' }, { kind: 'terminated' }]);
+    expect(world.turns.length - turns).toBeGreaterThan(1);
+    expect(await world.operator('forget')).toMatchObject({ kind: 'done' });
+  });
+
   it('U3: what a segment that does not fit asked to cancel is not cancelled', async () => {
     const world = new RunWorld(
       doing({
