@@ -103,7 +103,7 @@ export class EntityCheck implements StreamCheck {
   async #fromSnapshot(found: readonly Finding[]): Promise<readonly Finding[]> {
     const { definition, id, freeze, store } = this.#parts;
     if (store === undefined || this.#image.books.runs.open.size === 0) return NONE;
-    const image = await imageFromSnapshot(store, definition, id, freeze);
+    const image = (await imageFromSnapshot({ store, guard, freeze }, definition, id))?.image;
     if (image === undefined) return NONE;
     const known = new Set(found.flatMap(({ kind, run }) => (kind === 'diverged' && run !== undefined ? [run.id] : [])));
     const runs = [...image.books.runs.open.values()].filter((run) => !known.has(run.id));

@@ -1,10 +1,8 @@
 import { invariant } from '../core/errors.ts';
-import { emptyImage, foldTurn, type Image } from '../core/image.ts';
-import type { StoredTurn } from '../core/record.ts';
-import { Warming } from '../core/run/warm.ts';
-import { decodeSnapshot } from '../core/snapshot.ts';
+import { emptyImage, type Image } from '../core/image.ts';
 import type { HostContext } from './context.ts';
 import type { Mailbox } from './mailbox.ts';
+import { foldedUp, imageFromSnapshot } from './snapshot-image.ts';
 
 /**
  * Rebuilds images from streams, a bounded number at once.
@@ -62,55 +60,19 @@ export class Rehydrator {
   }
 
   async #rebuild(mailbox: Mailbox): Promise<Image> {
-    const { store, freeze } = this.#context;
-    const bytes = await store.loadSnapshot(mailbox.stream);
-    const snapshot = bytes === undefined ? undefined : decodeSnapshot(mailbox.definition, mailbox.id, bytes, freeze);
-    if (snapshot !== undefined) {
-      mailbox.snapshotBytes = bytes?.byteLength ?? 0;
-      const image = (await this.#warm(mailbox, snapshot)) ? await this.#fold(mailbox, snapshot) : undefined;
-      if (image !== undefined) {
-        this.#context.counters.snapshotsUsed += 1;
-        return image;
-      }
-      this.#context.log.warn('snapshot-void', { stream: mailbox.stream });
+    const { counters, log } = this.#context;
+    const { definition, id, stream } = mailbox;
+    const snapshot = await imageFromSnapshot(this.#context, definition, id);
+    if (snapshot?.image !== undefined) {
+      mailbox.snapshotBytes = snapshot.bytes;
+      counters.snapshotsUsed += 1;
+      counters.rehydratedRecords += snapshot.image.sinceSnapshot;
+      return snapshot.image;
     }
-    return (await this.#fold(mailbox, emptyImage(mailbox.definition, mailbox.id))) ?? emptyImage(mailbox.definition, mailbox.id);
+    if (snapshot !== undefined) log.warn('snapshot-void', { stream });
+    const image = emptyImage(definition, id);
+    await foldedUp(this.#context, image);
+    counters.rehydratedRecords += image.books.revision + 1;
+    return image;
   }
-
-  /** Reads the inputs of runs that the snapshot holds without them. False if the stream does not have them. */
-  async #warm(mailbox: Mailbox, image: Image): Promise<boolean> {
-    const { store, freeze, guard } = this.#context;
-    if (!image.books.hasRuns) return true;
-    for (const run of image.books.runs.open.values()) {
-      if (run.cold === undefined) continue;
-      const warming = new Warming(mailbox.definition, mailbox.id, run);
-      for await (const page of store.readStream(mailbox.stream, run.startRevision)) {
-        for (const turn of page) guard.run(turn.time, turn.turnId, () => warming.fold(turn, image.books.revision, freeze));
-        if ((page.at(-1)?.firstRevision ?? 0) > image.books.revision) break;
-      }
-      if (!warming.finish()) return false;
-    }
-    return true;
-  }
-
-  /** Folds the stream from where the image stands; undefined if the stream does not have the record that the image ends with (Y2). */
-  async #fold(mailbox: Mailbox, image: Image): Promise<Image | undefined> {
-    const { store, freeze, counters, guard } = this.#context;
-    let checked = image.books.revision < 0;
-    for await (const page of store.readStream(mailbox.stream, Math.max(image.books.revision, 0))) {
-      for (const turn of page) {
-        if (!checked && !endsWith(turn, image)) return undefined;
-        checked = true;
-        const before = image.books.revision;
-        if (turn.firstRevision + turn.records.length - 1 > before) guard.run(turn.time, turn.turnId, () => foldTurn(image, turn, freeze));
-        counters.rehydratedRecords += image.books.revision - before;
-      }
-    }
-    return checked ? image : undefined;
-  }
-}
-
-function endsWith(turn: StoredTurn, image: Image): boolean {
-  const { revision } = image.books;
-  return turn.turnId === image.turnId && turn.firstRevision <= revision && revision < turn.firstRevision + turn.records.length;
 }
