@@ -6,7 +6,19 @@ import type { Scenario } from './scenarios.ts';
 import type { Parts } from './workload.ts';
 
 const VERBS: readonly AdminVerb[] = ['pause', 'resume', 'resume', 'retry', 'retry', 'skip', 'edit'];
-const RUN_VERBS: readonly AdminVerb[] = ['pause', 'resume', 'resume', 'retry', 'retry', 'skip', 'cancel', 'cancel', 'terminate'];
+const RUN_VERBS: readonly AdminVerb[] = [
+  'pause',
+  'resume',
+  'resume',
+  'retry',
+  'retry',
+  'skip',
+  'cancel',
+  'cancel',
+  'cancel',
+  'cancel',
+  'terminate',
+];
 /** Of all entities only this one is ever forgotten. */
 const FORGETTABLE = 'x';
 

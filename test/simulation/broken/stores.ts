@@ -54,7 +54,8 @@ export function forgetsIds(inner: EventStore): EventStore {
   return rewriting(inner, (records) => records.map(without));
 }
 
-function rewriting(inner: EventStore, rewrite: (records: readonly NewRecord[]) => readonly NewRecord[]): EventStore {
+/** Appends of other records than those that were asked for. */
+export function rewriting(inner: EventStore, rewrite: (records: readonly NewRecord[]) => readonly NewRecord[]): EventStore {
   return like(inner, {
     append: (commits, settled) => {
       const originals = new Map(commits.map((commit) => [commit.turnId, commit]));

@@ -19,7 +19,9 @@ import {
 /** A deliberately broken runtime: what is broken, where it shows, and who must see it. */
 export interface Variant {
   readonly name: string;
-  readonly wrapping: Wrapping;
+  /** What stands between a node and its stores, or what is broken inside. */
+  readonly wrapping?: Wrapping;
+  readonly breaking?: () => () => void;
   readonly scenario: string;
   readonly judge: string;
 }

@@ -1,5 +1,4 @@
 import type { Answer } from '../../../runtime/core/answer.ts';
-import { addressOf } from '../../../runtime/core/record.ts';
 import { DURABLE_CAST } from '../casts.ts';
 import { type Evidence, wasForgotten } from '../evidence.ts';
 import { grouped, type Judge, same } from './judge.ts';
@@ -146,11 +145,16 @@ export const acknowledgedIsRecorded: Judge = {
       .map(({ type, id, name, key }) => `${type}/${id}.${name} ${key} was acknowledged and left nothing`),
 };
 
-/** Every run comes out as recorded when it is executed again. */
-export const replaysAsRecorded: Judge = { name: 'replays-as-recorded', judge: ({ divergences }) => divergences };
-
-/** Entities of a simulation's durable handlers. */
-export function isDurable(stream: string): boolean {
-  const type = addressOf(stream)?.type;
-  return DURABLE_CAST.sound.some((definition) => definition.type === type);
-}
+/** Every run comes out as recorded when it is executed again; and none was found not to, while nodes were at work. */
+export const replaysAsRecorded: Judge = {
+  name: 'replays-as-recorded',
+  judge: (evidence) => [
+    ...evidence.divergences,
+    ...runsOf(evidence).flatMap((run) =>
+      run.stalls
+        .map((placed) => dataOf('RunStalled', placed))
+        .filter(({ code }) => code === 'replay-diverged')
+        .map(({ message, details }) => `${nameOf(run)} stalled: ${message} ${JSON.stringify(details)}`),
+    ),
+  ],
+};

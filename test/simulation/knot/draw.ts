@@ -48,7 +48,7 @@ export function drawKnot(told: { readonly from: string; readonly n: number }, di
   const id = dice.pick(IDS);
   const throwOf = dice.next();
   if (throwOf < 0.2) return Knot(id).bump({ ...told, bad: dice.chance(0.1) });
-  if (throwOf < 0.25) return Knot(id).stop({ ...told, name: dice.pick(['work', 'queue', 'only']) });
+  if (throwOf < 0.28) return Knot(id).stop({ ...told, name: dice.pick(['work', 'queue', 'only']) });
   if (throwOf < 0.45) return Knot(id).queue({ ...told, program: drawProgram(dice, [id]) });
   if (throwOf < 0.55) return Knot(dice.pick(WORKFLOWS)).only({ ...told, program: drawProgram(dice, []) });
   const program = drawProgram(dice, []);
@@ -121,6 +121,7 @@ function drawGroup(dice: Dice, setting: Setting, budget: Budget): Step {
     [0.4, () => ({ do: 'settled', steps: several(covered) })],
     [0.8, () => ({ do: 'map', steps: several(left), concurrency: dice.int(1, 2) })],
     [1.2, () => ({ do: 'try', step: drawStep(dice, covered, budget) })],
+    [0.8, () => ({ do: 'seq', steps: [{ do: 'try', step: drawLeaf(dice, covered) }, drawLeaf(dice, setting)] })],
     [setting.isKept ? 2 : 0, () => drawSaga(dice, covered, budget)],
     [2.5, () => drawCall(dice, setting.chain)],
   ];
