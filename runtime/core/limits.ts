@@ -82,7 +82,6 @@ export const LIMITS = {
   timerHorizonMs: 5_000,
   /** The agenda looks this far ahead, so that a sleeping entity is awake when its timer is due. */
   agendaAheadMs: 2_000,
-  agendaPollMs: 1_000,
   /** Timers of one entity that fire in one go, and held messages read back in one go. */
   maxFiringsPerTurn: 256,
   maxHeldPerRead: 256,

@@ -1,5 +1,6 @@
 import type { Address } from '../core/definition/types.ts';
 import { errorText, isPerdureError, PerdureError } from '../core/errors.ts';
+import { DEFECT_CODES } from '../core/turn/segment.ts';
 import type { HostLog } from '../host/context.ts';
 
 /**
@@ -58,7 +59,7 @@ interface Mishap {
 const MISHAPS: ReadonlySet<string> = new Set(['defect', 'call-abandoned', 'rejection-unhandled']);
 /** Errors of the log that whoever asked is answered with, too. */
 const ANSWERED: ReadonlySet<string> = new Set(['append-refused']);
-const STANDS_FOR_DEFECT: ReadonlySet<string> = new Set(['defect', 'run-stalled', 'parked']);
+const STANDS_FOR_DEFECT: ReadonlySet<string> = new Set(['run-stalled', 'parked', ...DEFECT_CODES]);
 /** One cause may be told for every entity there is. */
 const MAX_KEPT = 100;
 

@@ -19,11 +19,23 @@ test('the packed package installs into an empty project, loads at every entry po
   if (tarball === undefined) throw new Error('npm pack named no tarball');
   const paths = tarball.files.map(({ path }) => path);
   expect(paths).toEqual(
-    expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist/runtime/index.js', 'dist/runtime/cli/main.js']),
+    expect.arrayContaining([
+      'package.json',
+      'README.md',
+      'runtime/DURABLE.md',
+      'runtime/testing/README.md',
+      'LICENSE',
+      'CHANGELOG.md',
+      'dist/runtime/index.js',
+      'dist/runtime/cli/main.js',
+    ]),
   );
   expect(
     paths.filter(
-      (path) => !/^(dist\/(runtime|entities|projections|perdure\.config)|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path),
+      (path) =>
+        !/^(dist\/(runtime|entities|projections|perdure\.config)|runtime\/.*\.md$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(
+          path,
+        ),
     ),
   ).toEqual([]);
 

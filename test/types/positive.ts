@@ -255,3 +255,8 @@ async function firstRow(client: Client) {
   same<typeof first.total, number>();
   return first;
 }
+
+// A state that is a list.
+export const lists = entity('lists', { add: signal({ input: typed<string>() }) })
+  .fold((): readonly string[] => [], { Added: (all, one: string) => [...all, one] })
+  .implement({ signals: { add: (turn, one) => turn.emit.Added(one) } });

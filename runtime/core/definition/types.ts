@@ -117,7 +117,8 @@ export interface Entity<D extends Declarations, Code extends string> {
 type Reducers<S> = Readonly<Record<string, (state: S, event: never) => S>>;
 type PayloadOf<F> = F extends (state: never, ...rest: infer A) => unknown ? (A extends [infer P, ...unknown[]] ? P : void) : never;
 type AllKeys<T> = T extends unknown ? keyof T : never;
-type Extra<S, N> = string extends AllKeys<S> ? never : Exclude<AllKeys<N>, AllKeys<S>>;
+/** A list has its methods, and those of a mutable one are more: only fields of objects are compared. */
+type Extra<S, N> = [S] extends [readonly unknown[]] ? never : string extends AllKeys<S> ? never : Exclude<AllKeys<N>, AllKeys<S>>;
 /** Catches `{ ...s, stauts: 'open' }`, which plain assignability lets through. */
 export type Exact<S, R> = {
   [K in keyof R]: R[K] extends (...a: never) => infer N

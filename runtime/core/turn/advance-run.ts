@@ -1,5 +1,6 @@
 import type { Image } from '../image.ts';
 import { journal, type StallReason } from '../journal.ts';
+import { LIMITS } from '../limits.ts';
 import { plainSize } from '../plain.ts';
 import type { NewRecord, RecordMeta } from '../record.ts';
 import type { RunExecution } from '../run/execution.ts';
@@ -42,6 +43,7 @@ export function* advanceRun(
     const deferred = triggerRecord(trigger, meta, true);
     return { records: [deferred], state: image.state, bytes: size, decision, effects: trigger.kind === 'cancelled' ? abortsOf(run) : [] };
   }
+  if (run.inputs.length === LIMITS.manyRunInputs) tellMany(image, run, env);
   const live = yield* liveExecution(image, run, env);
   if (!live.ok) {
     const before = run.deferred.includes(trigger) ? [] : [triggerRecord(trigger, meta, true)];
@@ -58,6 +60,11 @@ export function* advanceRun(
   const records = [...asked, triggerRecord(actual, meta, false), ...step.records];
   const { state, defect, asks } = step;
   return { records, state, bytes: step.bytes + size + asked.length * 160, decision, defect, effects, asks, run: run.id };
+}
+
+function tellMany({ definition, id }: Image, { id: run, name, inputs }: OpenRun, env: TurnEnv): void {
+  const message = `the run has had ${inputs.length} segments, each of which is executed again when it leaves memory: use a timer and a short run per period`;
+  env.runs.tell('many-inputs', { type: definition.type, id, run, name, message });
 }
 
 /** An operator lets a stalled run go on: with its last segment again, with a trigger of its own, or only by being replayed. */

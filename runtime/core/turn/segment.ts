@@ -67,7 +67,9 @@ export function runSegment(image: Image, request: SegmentRequest, env: TurnEnv):
   }
 }
 
-const KEPT_CODES: readonly ErrorCode[] = [
+/** The codes that a defect can be told with. */
+export const DEFECT_CODES: readonly ErrorCode[] = [
+  'defect',
   'determinism',
   'payload-not-plain',
   'turn-too-large',
@@ -82,7 +84,7 @@ const KEPT_CODES: readonly ErrorCode[] = [
 ];
 /** The code that a defect is told with: its own if it is one of the runtime's, else `defect`. */
 export function defectCode(error: unknown): ErrorCode {
-  return KEPT_CODES.find((code) => isPerdureError(error, code)) ?? 'defect';
+  return DEFECT_CODES.find((code) => isPerdureError(error, code)) ?? 'defect';
 }
 
 function resultOf(request: SegmentRequest, returned: unknown): unknown {
