@@ -1,5 +1,5 @@
-import type { Program } from 'perdure/host';
-import { type Logger, pino } from 'pino';
+import type { Program, ResolvedConfig } from 'perdure/host';
+import { pino } from 'pino';
 import { account } from './entities/account.ts';
 import { approval } from './entities/approval.ts';
 import { batch, work } from './entities/batch.ts';
@@ -20,24 +20,16 @@ import { schedules } from './projections/schedules.ts';
 import { statements } from './projections/statements.ts';
 import { stock } from './projections/stock.ts';
 
-const paymentsUrl = process.env['PERDURE_PAYMENTS_URL'];
-
-/** Made with the first notice: a level that pino does not know is told by whoever checks the configuration. */
-let log: Logger | undefined;
-function logger(): Logger {
-  log ??= pino({ base: null, level: process.env['PERDURE_LOG_LEVEL'] ?? 'info' });
-  return log;
-}
-
 /** What `npm start` runs: the reference entities, their read models and the activities that they call. */
-const program: Program = {
-  entities: [cart, account, inventory, transfer, order, approval, schedule, batch],
-  projections: [carts, accounts, statements, stock, orders, approvals, schedules],
-  activities: [
-    ...payments(paymentsUrl === undefined ? sandbox() : httpGateway(paymentsUrl, fetch)),
-    loggedNotices((notice) => logger().info({ notice }, 'notice')),
-    work.implement(({ n }) => n),
-  ],
-};
-
-export default program;
+export default function program({ paymentsUrl, logLevel }: Pick<ResolvedConfig, 'paymentsUrl' | 'logLevel'>): Program {
+  const log = pino({ base: null, level: logLevel });
+  return {
+    entities: [cart, account, inventory, transfer, order, approval, schedule, batch],
+    projections: [carts, accounts, statements, stock, orders, approvals, schedules],
+    activities: [
+      ...payments(paymentsUrl === undefined ? sandbox() : httpGateway(paymentsUrl, fetch)),
+      loggedNotices((notice) => log.info({ notice }, 'notice')),
+      work.implement(({ n }) => n),
+    ],
+  };
+}

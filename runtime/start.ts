@@ -25,6 +25,8 @@ import { loggedError } from './logged-error.ts';
 import { entityFold, parkedProjection, projectionDefinition } from './projection/definitions.ts';
 import { Projections } from './projection/projections.ts';
 
+export type { ResolvedConfig } from './config.ts';
+
 /** What a node runs. */
 export interface Program {
   readonly entities: readonly AnyImplementation[];

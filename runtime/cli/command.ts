@@ -37,7 +37,7 @@ export function perdureCommand(io: CommandIo): Command {
   withSettings(perdure.command('start'), 'Starts a node and runs until SIGTERM or SIGINT.').action(async (options: Options) => {
     const loaded = await loadProgram(options.program, io.cwd);
     const config = resolveConfig({ env: io.env, flags: flagsOf(options), file: loaded.config });
-    await runUntilStopped(io, loaded.program, config);
+    await runUntilStopped(io, loaded.make(config), config);
   });
   withSettings(perdure.command('config'), 'Prints the resolved configuration and exits.').action(async (options: Options) => {
     const file = options.program === undefined ? undefined : (await loadProgram(options.program, io.cwd)).config;

@@ -36,8 +36,9 @@ export function addReplay(perdure: Command, io: CommandIo): void {
 
 /** True if nothing breaks. */
 async function replay({ program: path, file, dataDir, all }: ReplayOptions, io: CommandIo): Promise<boolean> {
-  const { program, config: given } = await loadProgram(path, io.cwd);
-  const config = resolveConfig({ env: io.env, flags: { dataDir }, file: given });
+  const loaded = await loadProgram(path, io.cwd);
+  const config = resolveConfig({ env: io.env, flags: { dataDir }, file: loaded.config });
+  const program = loaded.make(config);
   const source = file === undefined ? await storeSource(io, config.dataDir) : fileSource(file);
   const { checks, release } = io.streamChecks(program, { ...source.snapshots, endedRuns: all === true, maxTurnBytes: config.maxTurnBytes });
   try {

@@ -87,6 +87,23 @@ test('start: program, flags, variables and the config export reach the compositi
   expect([seen.stops, seen.exits, seen.err]).toEqual([1, [0], []]);
 });
 
+test('a program that is a function gets the configuration, whatever it was set by', async () => {
+  const file = await programFile(
+    'export default ({ paymentsUrl, port }) => ({ entities: [], activities: [paymentsUrl, port] }); export const config = { port: 7 };',
+  );
+  for (const [env, args] of [
+    [{}, ['--payments-url', 'http://pay:1']],
+    [{ PERDURE_PAYMENTS_URL: 'http://pay:1' }, []],
+  ] as const) {
+    const { seen, run, started, stop } = command(env);
+    const running = run('start', '--program', file, ...args);
+    await started;
+    stop('SIGTERM');
+    await running;
+    expect(seen.started[0]?.program).toEqual({ entities: [], activities: ['http://pay:1', 7] });
+  }
+});
+
 test('a drain that fails exits with 1 and says why', async () => {
   const file = await programFile('export default { entities: [] };');
   const { seen, run, started, stop } = command({}, async () => {
@@ -120,6 +137,10 @@ test('a program that is missing, does not load or is none is named', async () =>
     ['export default { entities: 1 };', /has entities that are no list/],
     ['export const x = 1;', /default export of .*program\.mjs is not/],
     ['throw new Error("at load");', /does not load: at load/],
+    ['export default () => { throw new Error("no gateway"); };', /program\.mjs cannot be made: no gateway/],
+    ['export default () => undefined;', /what the default export of .*program\.mjs returns is not/],
+    ['export default () => ({ entities: [], activitys: [] });', /returns has no section 'activitys'/],
+    ['export default async () => ({ entities: [] });', /returns is a promise: await in the module/],
   ] as const) {
     const file = await programFile(text);
     const { seen, run } = command();

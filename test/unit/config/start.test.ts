@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Account } from '../../../entities/account.ts';
-import program from '../../../perdure.config.ts';
+import reference from '../../../perdure.config.ts';
 import { accounts } from '../../../projections/accounts.ts';
 import { reportError } from '../../../runtime/cli/report.ts';
 import { resolveConfig } from '../../../runtime/config.ts';
@@ -22,6 +22,7 @@ afterEach(async () => {
 });
 
 const quiet = { port: 0, logLevel: 'silent' } as const;
+const program = reference({ paymentsUrl: undefined, logLevel: 'silent' });
 
 test('a whole configuration is taken as it is: the environment is not read again', async () => {
   const config = { ...resolveConfig({ env: {} }), ...quiet, dataDir, host: '127.0.0.1' };

@@ -12,7 +12,7 @@ import { walk, walksOf } from '../../docs/walk.ts';
 // The commands of the README, executed as they stand: a newcomer sees what the page says.
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
-  reference,
+  reference: reference({ paymentsUrl: undefined, logLevel: 'silent' }),
   ride: rides,
   'ride without its activity': { ...rides, activities: [] },
 };

@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import program from '../../../perdure.config.ts';
+import reference from '../../../perdure.config.ts';
 import { definitionOf } from '../../../runtime/core/definition/entity.ts';
 import { projectionOf } from '../../../runtime/core/definition/projection.ts';
+import { Activities } from '../../../runtime/host/activity-registry.ts';
 
+const program = reference({ paymentsUrl: undefined, logLevel: 'silent' });
 const definitions = program.entities.map(definitionOf);
 const messages = definitions.flatMap(({ type, declarations }) =>
   [...declarations].map(([name, declaration]) => ({ type, name, ...declaration })),
@@ -52,3 +54,29 @@ function unbounded(schema: z.core.JSONSchema._JSONSchema, path: string): readonl
   const isBounded = schema.type === 'string' ? maxLength > 0 : minimum >= 0 && maximum < Number.MAX_SAFE_INTEGER;
   return isBounded ? [] : [path];
 }
+
+describe('payments', () => {
+  it('go to the gateway that the configuration names, and to the sandbox without one', async () => {
+    const asked: string[] = [];
+    vi.stubGlobal('fetch', (url: URL) => {
+      asked.push(String(url));
+      return Promise.resolve(new Response(null, { status: 200 }));
+    });
+    const info = {
+      signal: new AbortController().signal,
+      attempt: 1,
+      idempotencyKey: 'k',
+      meta: { signalId: 's', correlationId: 's', baggage: {} },
+    };
+    for (const paymentsUrl of ['http://pay/v1', undefined]) {
+      const { activities = [] } = reference({ paymentsUrl, logLevel: 'silent' });
+      const charge = new Activities(activities).get('charge');
+      await charge?.work(
+        { orderId: 'o', amount: 1, paymentMethod: 'card' },
+        { ...info, heartbeat: () => undefined, lastHeartbeat: undefined },
+      );
+    }
+    vi.unstubAllGlobals();
+    expect(asked).toEqual(['http://pay/v1/charges']);
+  });
+});
