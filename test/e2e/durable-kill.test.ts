@@ -14,18 +14,25 @@ const CLIENTS = 24;
 /** A life ends a moment after so many stories were told in it, or when it is old. */
 const MAX_TOLD = 30;
 const MAX_LIFE_MS = 2_000;
+/** How runs come back from a stream: all at once, from snapshots of open runs, or out of memory. */
+const LIMITS = [
+  {},
+  { PERDURE_LIMIT_PASSIVATE_AFTER: '0ms', PERDURE_LIMIT_SNAPSHOT_EVERY: '3' },
+  { PERDURE_LIMIT_PASSIVATE_AFTER: '500ms', PERDURE_LIMIT_SNAPSHOT_EVERY: '10' },
+];
 
 test('kill -9 under a load of orders, transfers, approvals and batches: every one has one outcome, and stock, money and decisions add up', {
   timeout: 60_000 + KILLS * 10_000,
 }, async () => {
-  console.log(`durable kill test: seed ${SEED}`);
+  const limits = LIMITS[SEED % LIMITS.length];
+  console.log(`durable kill test: seed ${SEED}`, limits);
   const cast = { seed: SEED, accounts: 4, skus: 5 };
   // A slow charge takes a tenth of its time here; it is still the likeliest thing to be cut off.
   const gateway = await startGateway((ms) => delay(ms / 10));
   try {
     const node = await mortalNode({
       dataDir: await scratchDir(),
-      env: { PERDURE_PAYMENTS_URL: gateway.url, PERDURE_LIMIT_PASSIVATE_AFTER: '2s' },
+      env: { PERDURE_PAYMENTS_URL: gateway.url, ...limits },
     });
     const client = new Patient(() => node.url());
     const stories = new Stories(client, cast);
