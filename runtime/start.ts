@@ -22,7 +22,7 @@ import { urlOf } from './http/address.ts';
 import { projectionReader } from './http/projection-reader.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { loggedError } from './logged-error.ts';
-import { entityFold, parkedProjection, projectionDefinition } from './projection/definitions.ts';
+import { builtInProjections, entityFold, projectionDefinition } from './projection/definitions.ts';
 import { Projections } from './projection/projections.ts';
 
 export type { ResolvedConfig } from './config.ts';
@@ -107,7 +107,7 @@ async function compose(
   });
   const projections = new Projections(
     { events: store, rows, clock: realClock, log: (level, message, fields) => log[level](fields, message) },
-    [parkedProjection(definitions.map(({ type }) => type)), ...declared.map(projectionDefinition)],
+    [...builtInProjections(definitions.map(({ type }) => type)), ...declared.map(projectionDefinition)],
     definitions.map(entityFold),
   );
   await projections.start();

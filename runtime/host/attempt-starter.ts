@@ -4,6 +4,7 @@ import type { Image } from '../core/image.ts';
 import type { StreamName } from '../core/record.ts';
 import { idempotencyKey } from '../core/run/execution.ts';
 import type { OpenRun } from '../core/run/open-run.ts';
+import { metaFor } from '../core/turn/context.ts';
 import type { AttemptOutcome } from '../core/turn/input.ts';
 import type { Activities } from './activity-registry.ts';
 import { type Attempt, type AttemptedCall, findCall, isHolding } from './attempt.ts';
@@ -152,7 +153,7 @@ export class AttemptStarter {
       },
       attempt: attempt.number,
       idempotencyKey: what.key ?? idempotencyKey(runs, run, what.call),
-      meta: { signalId: id, correlationId: meta.correlation ?? id, baggage: meta.baggage ?? {} },
+      meta: metaFor(id, meta),
       heartbeat: execution.heartbeat,
       lastHeartbeat: freeze(progress),
     };

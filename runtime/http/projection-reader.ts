@@ -1,7 +1,7 @@
 import type { EntityDefinition, ErasedProjection } from '../core/definition/erased.ts';
 import type { Position } from '../core/record.ts';
 import { stateVersionOf } from '../core/snapshot.ts';
-import { parkedProjection } from '../projection/definitions.ts';
+import { builtInProjections } from '../projection/definitions.ts';
 import type { Projections } from '../projection/projections.ts';
 import type { ProjectionInfo, ProjectionReader, ProjectionStatus } from './reader.ts';
 
@@ -13,9 +13,12 @@ export function projectionReader(
   head: () => Position,
 ): ProjectionReader {
   const types = entities.map(({ type }) => type);
-  const reads = new Map<string, readonly string[]>([['parked', types]]);
-  const { version, indexes } = parkedProjection(types);
-  const infos = new Map<string, ProjectionInfo>([['parked', { version, indexes }]]);
+  const reads = new Map<string, readonly string[]>();
+  const infos = new Map<string, ProjectionInfo>();
+  for (const { name, version, indexes } of builtInProjections(types)) {
+    reads.set(name, types);
+    infos.set(name, { version, indexes });
+  }
   for (const projection of declared) {
     infos.set(projection.name, projection);
     reads.set(

@@ -117,7 +117,7 @@ function keysOf(source: ProjectionSource, event: EventPlace, type: string, data:
 }
 
 function metaOf(event: EventPlace, { meta }: NewRecord, turn: { readonly id: string; readonly time: number }): EventMeta {
-  const signalId = meta.signal ?? '';
+  const signalId = meta.signal ?? meta.run ?? '';
   return {
     id: turn.id,
     revision: event.revision,

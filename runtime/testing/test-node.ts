@@ -7,7 +7,7 @@ import { checkedFreeze } from '../core/plain.ts';
 import { guard } from '../host/guard.ts';
 import { createHost, type Host } from '../host/host.ts';
 import type { ProjectionDefinition } from '../projection/definition.ts';
-import { entityFold, parkedProjection } from '../projection/definitions.ts';
+import { builtInProjections, entityFold } from '../projection/definitions.ts';
 import { Projections } from '../projection/projections.ts';
 import type { Mishaps } from './mishaps.ts';
 import { Mortal } from './mortal.ts';
@@ -43,7 +43,7 @@ export class TestNode {
     this.host = createHost({ definitions, activities, store, rows, clock, drained, entropy, guard, log: hostLog, freeze: checkedFreeze });
     this.projections = new Projections(
       { events: store, rows, clock, log: (_level, message, fields) => told(mishaps, message, fields) },
-      [parkedProjection(definitions.map(({ type }) => type)), ...projections],
+      [...builtInProjections(definitions.map(({ type }) => type)), ...projections],
       definitions.map(entityFold),
     );
   }

@@ -211,6 +211,8 @@ export interface Meta {
   readonly signalId: string;
   readonly correlationId: string;
   readonly baggage: Readonly<Record<string, string>>;
+  /** W3C trace parent of whoever sent it; absent without one. */
+  readonly traceparent?: string;
 }
 
 /** One atomic step: what every handler has. Nothing here returns a promise. */

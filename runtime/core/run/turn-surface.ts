@@ -1,6 +1,6 @@
 import type { EntityDefinition, Reducer } from '../definition/erased.ts';
 import type { Duration, Meta, SignalMessage } from '../definition/types.ts';
-import { type Asking, surfaceOf } from '../turn/context.ts';
+import { type Asking, metaFor, surfaceOf } from '../turn/context.ts';
 import type { RunExecution } from './execution.ts';
 
 /**
@@ -25,7 +25,7 @@ export class TurnSurface implements Asking {
 
   get meta(): Meta {
     const { id, meta } = this.#execution.identity;
-    return { signalId: id, correlationId: meta.correlation ?? id, baggage: meta.baggage ?? {} };
+    return metaFor(id, meta);
   }
 
   state(): unknown {

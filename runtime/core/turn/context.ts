@@ -88,7 +88,7 @@ export class TurnContext implements Asking {
 
   get meta(): Meta {
     const { signalId, meta } = this.#start;
-    return { signalId, correlationId: meta.correlation ?? signalId, baggage: meta.baggage ?? NO_BAGGAGE };
+    return metaFor(signalId, meta);
   }
 
   state(): unknown {
@@ -230,6 +230,12 @@ export class TurnContext implements Asking {
 }
 
 const NONE: readonly never[] = [];
+/** What user code is told of the message that it handles. */
+export function metaFor(signalId: string, { correlation, baggage = NO_BAGGAGE, traceparent }: RecordMeta): Meta {
+  const meta = { signalId, correlationId: correlation ?? signalId, baggage };
+  return traceparent === undefined ? meta : { ...meta, traceparent };
+}
+
 /** Shared by all contexts that have collected nothing; never pushed to. */
 const NO_RECORDS: NewRecord[] = [];
 const NO_BAGGAGE: Readonly<Record<string, string>> = Object.freeze({});

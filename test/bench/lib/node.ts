@@ -9,7 +9,7 @@ import { definitionOf } from '../../../runtime/core/definition/entity.ts';
 import type { HostLimits } from '../../../runtime/host/context.ts';
 import { guard, installGuard } from '../../../runtime/host/guard.ts';
 import { createHost, type Host } from '../../../runtime/host/host.ts';
-import { entityFold, parkedProjection } from '../../../runtime/projection/definitions.ts';
+import { builtInProjections, entityFold } from '../../../runtime/projection/definitions.ts';
 import { Projections } from '../../../runtime/projection/projections.ts';
 
 /** A node without HTTP. */
@@ -50,7 +50,7 @@ export async function startBareNode(
   };
   const projections = new Projections(
     { events: store, rows, clock: realClock, log },
-    [parkedProjection(definitions.map(({ type }) => type))],
+    builtInProjections(definitions.map(({ type }) => type)),
     definitions.map(entityFold),
   );
   await projections.start();
