@@ -6,9 +6,17 @@ import type { Replies } from './replies.ts';
 
 const STEP_MS = 5;
 
-/** Waits until nothing is left that was taken, at most `drainMs`. Counted in steps: the clock may be set back meanwhile. */
-export async function drained(backlog: Backlog, clock: Clock, drainMs: number): Promise<void> {
-  for (let waitedMs = 0; backlog.messages > 0 && waitedMs < drainMs; waitedMs += STEP_MS) {
+/**
+ * Waits until nothing is left that was taken and no attempt is out, at most `drainMs`: an attempt that is cut off is lost, and counted. Measured in steps:
+ * the clock may be set back meanwhile.
+ */
+export async function drained(
+  backlog: Pick<Backlog, 'messages'>,
+  attempts: { readonly running: number },
+  clock: Clock,
+  drainMs: number,
+): Promise<void> {
+  for (let waitedMs = 0; (backlog.messages > 0 || attempts.running > 0) && waitedMs < drainMs; waitedMs += STEP_MS) {
     await new Promise<void>((resolve) => void clock.after(STEP_MS, resolve));
   }
 }

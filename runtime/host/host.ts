@@ -93,7 +93,7 @@ export function createHost(parts: HostParts): Host {
       if (life.state === 'stopped') return;
       if (life.state !== 'failed') life.state = 'draining';
       await outbox.stop();
-      await drained(backlog, parts.clock, drainMs);
+      await drained(backlog, organs.attempts, parts.clock, drainMs);
       organs.attempts.stop();
       organs.life.stop();
       for (const mailbox of organs.mailboxes.all()) dismiss(mailbox, organs.replies);

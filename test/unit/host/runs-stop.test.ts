@@ -1,4 +1,4 @@
-import { durable, entity, query, signal, typed } from 'perdure';
+import { activity, durable, entity, query, signal, typed } from 'perdure';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { RunsWorld } from './runs-world.ts';
@@ -7,9 +7,18 @@ const Desk = entity('desk', {
   ask: signal({ output: typed<string>() }),
   spin: signal(),
   stopNow: signal(),
+  print: signal({ output: typed<string>() }),
   tokens: query({ output: typed<readonly string[]>() }),
 });
 type State = { readonly tokens: readonly string[]; readonly spins: number };
+const print = activity('print', { output: typed<string>() });
+let printed: (text: string) => void = () => undefined;
+const printer = print.implement(
+  () =>
+    new Promise<string>((resolve) => {
+      printed = resolve;
+    }),
+);
 let whenStopping: () => void = () => undefined;
 const desk = Desk.fold((): State => ({ tokens: [], spins: 0 }), {
   Asked: (state, { token }: { token: string }) => ({ ...state, tokens: [...state.tokens, token] }),
@@ -27,6 +36,7 @@ const desk = Desk.fold((): State => ({ tokens: [], spins: 0 }), {
         run.emit.Spun();
       }
     }),
+    print: durable(async (run) => run.call(print())),
     stopNow: durable(async (run) => {
       whenStopping();
       await run.until((state) => state.spins < 0);
@@ -38,7 +48,7 @@ const desk = Desk.fold((): State => ({ tokens: [], spins: 0 }), {
 let world: RunsWorld;
 afterEach(() => world.close());
 async function open(): Promise<RunsWorld> {
-  world = await RunsWorld.open({ entities: [desk] });
+  world = await RunsWorld.open({ entities: [desk], activities: [printer] });
   return world;
 }
 
@@ -80,4 +90,29 @@ test('a host that has stopped refuses what it can no longer record: callbacks, v
   await expect(world.during(world.host.view('desk', 'a', { strong: true }))).rejects.toMatchObject(draining);
   await world.crash();
   await expect(world.during(world.host.callback({ token: token ?? '', outcome: { result: 'yes' } }))).resolves.toMatchObject({ run: 'q' });
+});
+
+test('an attempt that is out when the host is to stop is waited for, as long as the drain lasts; its caller has its answer', async () => {
+  await open();
+  const sent = await world.update(Desk('a').print());
+  const stopped = world.host.stop(10_000);
+  await world.pass(9_000);
+  expect(world.host.status().state).toBe('draining');
+  printed('paper');
+  await world.during(stopped);
+  expect(sent.answers).toMatchObject([{ kind: 'done', result: 'paper' }]);
+  expect(world.counter('attemptsLost')).toBe(0);
+});
+
+test('an attempt that does not end within the drain does not keep the host from stopping; the next one finds it lost', async () => {
+  await open();
+  const sent = await world.update(Desk('a').print());
+  const stopped = world.host.stop(10_000);
+  await world.pass(10_100);
+  expect(world.host.status().state).toBe('stopped');
+  await stopped;
+  expect(sent.answers).toMatchObject([{ kind: 'failed', code: 'draining' }]);
+  await world.crash();
+  await world.pass(1_000);
+  expect(world.counter('attemptsLost')).toBe(1);
 });
