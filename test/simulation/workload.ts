@@ -37,10 +37,13 @@ export async function startWorkload(parts: Parts, scenario: Scenario): Promise<v
   await Promise.all([...clients, source.run()]);
 }
 
+/** Runs may take long: an update that is not answered by then is asked again, as the edge does. */
+const PATIENCE_MS = 30_000;
+
 async function durableWork(name: string, parts: Parts): Promise<void> {
   const { world } = parts;
   const dice = parts.dice.fork(`${name}/work`);
-  const client = new SimulatedClient(name, parts);
+  const client = new SimulatedClient(name, { ...parts, patienceMs: PATIENCE_MS });
   for (let left = dice.int(3, 10); left > 0; left -= 1) {
     await world.sleep(dice.chance(0.3) ? 0 : dice.int(0, 1_500), `${name} thinks`);
     const n = client.next();

@@ -16,10 +16,22 @@ export class SimulatedClient {
   readonly #cluster: Cluster;
   readonly #history: History;
   readonly #dice: Dice;
+  readonly #patienceMs: number | undefined;
   #number = 0;
 
-  constructor(name: string, parts: { readonly world: World; readonly cluster: Cluster; readonly history: History; readonly dice: Dice }) {
+  /** `patienceMs`: how long it waits for an answer before it asks again; absent: for ever. */
+  constructor(
+    name: string,
+    parts: {
+      readonly world: World;
+      readonly cluster: Cluster;
+      readonly history: History;
+      readonly dice: Dice;
+      readonly patienceMs?: number;
+    },
+  ) {
     this.name = name;
+    this.#patienceMs = parts.patienceMs;
     this.#world = parts.world;
     this.#cluster = parts.cluster;
     this.#history = parts.history;
@@ -58,7 +70,7 @@ export class SimulatedClient {
       const { duplicate, withdraw } = this.#cluster.faults;
       const twice = request.key !== undefined && this.#dice.chance(duplicate);
       if (twice && this.#dice.chance(0.5)) this.#again(request, signalId);
-      const takesBack = request.key !== undefined && this.#dice.chance(withdraw) ? this.#dice.int(0, 500) : undefined;
+      const takesBack = request.key !== undefined && this.#dice.chance(withdraw) ? this.#dice.int(0, 500) : this.#patienceMs;
       const answer = await node.deliver(request, signalId, takesBack);
       if (answer !== undefined && isFinal(answer)) {
         request.final = answer;

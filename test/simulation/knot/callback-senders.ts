@@ -62,13 +62,17 @@ export class CallbackSenders {
     }
     const { host, life } = this.#dice.pick(nodes);
     const { token, outcome } = completion;
+    const asked = { isAnswered: false };
+    const answered = (then: () => void) => {
+      if (asked.isAnswered || completion.told !== undefined) return;
+      asked.isAnswered = true;
+      then();
+    };
     // A node that dies answers nobody: whoever asked it asks again.
-    life.onEnd(() => {
-      if (completion.told === undefined) this.#again(completion);
-    });
+    life.onEnd(() => answered(() => this.#again(completion)));
     host.callback({ token, outcome }).then(
-      () => this.#told(completion, 'taken'),
-      (error: PerdureError) => this.#refused(completion, error),
+      () => answered(() => this.#told(completion, 'taken')),
+      (error: PerdureError) => answered(() => this.#refused(completion, error)),
     );
   }
 
