@@ -2,7 +2,7 @@ import type { Evidence } from '../evidence.ts';
 import type { Trial } from '../knot/outside.ts';
 import { grouped, type Judge } from './judge.ts';
 import { everyCall } from './run-calls.ts';
-import { type CallHistory, dataOf, nameOf, outcomeOf, type RunHistory } from './run-histories.ts';
+import { type CallHistory, dataOf, isOf, nameOf, outcomeOf, type RunHistory } from './run-histories.ts';
 
 type ActivityCall = CallHistory & { readonly what: Extract<CallHistory['what'], { kind: 'activity' }> };
 
@@ -81,7 +81,7 @@ export const activitiesResolveTruly: Judge = {
           case 'failed':
             return failedTruly(what, call, outcome);
           case 'cancelled':
-            return run.cancels.length > 0 ? [] : [`${what} was cancelled, and its run was not`];
+            return run.records.some((one) => isOf('CancelRequested', one.placed)) ? [] : [`${what} was cancelled, and its run was not`];
           default:
             return [`${what} came to ${outcome.kind}`];
         }
