@@ -20,6 +20,12 @@ export function validate(schema: AnySchema | undefined, value: unknown): Validat
   return { ok: false, issues: result.issues.map((issue) => ({ path: pathOf(issue.path), message: issue.message })) };
 }
 
+/** The first thing that is wrong, for messages: where it is, unless it is the whole value, and what. */
+export function firstIssue([first]: readonly Issue[]): string {
+  if (first === undefined) return 'no reason is given';
+  return first.path === '' ? first.message : `${first.path}: ${first.message}`;
+}
+
 /**
  * Is it a promise (or anything else with a `then`)? Nobody waits for it, so a later rejection of it is marked as seen: whoever asks reports a defect, and
  * an unhandled rejection would end the process.

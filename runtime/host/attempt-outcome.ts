@@ -4,7 +4,7 @@ import { errorSpec, errorText, isPerdureError, PerdureError } from '../core/erro
 import { LIMITS } from '../core/limits.ts';
 import { boundedSize, wellFormed } from '../core/plain.ts';
 import { isRejection, type Rejection } from '../core/rejection.ts';
-import { validate } from '../core/schema.ts';
+import { firstIssue, validate } from '../core/schema.ts';
 import type { AttemptOutcome } from '../core/turn/input.ts';
 import type { RegisteredActivity } from './activity-registry.ts';
 
@@ -41,8 +41,7 @@ function returnedOutcome({ name, declaration: { output } }: RegisteredActivity, 
     // Without a schema nothing is promised, and a function that returns something all the same is one that returns nothing.
     const checked = output === undefined ? ({ ok: true, value: null } as const) : validate(output, returned);
     if (!checked.ok) {
-      const [first] = checked.issues;
-      throw new PerdureError('result-invalid', `the ${what} does not fit its schema: ${first?.path}: ${first?.message}`);
+      throw new PerdureError('result-invalid', `the ${what} does not fit its schema: ${firstIssue(checked.issues)}`);
     }
     const value = checked.value === undefined ? null : checked.value;
     boundedSize(value, what, LIMITS.maxActivityBytes);

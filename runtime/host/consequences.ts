@@ -25,6 +25,7 @@ export class Consequences {
     for (const effect of effects) {
       if (effect.kind === 'ended') {
         counters.runsEnded += 1;
+        this.#tellStalled(mailbox, effect.run, effect.answer);
         this.#waiters.tell(mailbox.stream, effect.run, placed(effect.answer, mailbox));
       } else if (effect.kind === 'logged') {
         const { message, fields } = effect.line;
@@ -32,6 +33,12 @@ export class Consequences {
       }
     }
     this.#attempts.apply(mailbox, effects);
+  }
+
+  /** Nobody may be waiting: a run that stopped is always in the log. */
+  #tellStalled({ definition, id }: Mailbox, run: string, answer: Answer): void {
+    if (answer.kind !== 'failed' || answer.code !== 'run-stalled') return;
+    this.#context.log.warn('run-stalled', { type: definition.type, id, run, message: answer.message, details: answer.details });
   }
 }
 

@@ -177,19 +177,24 @@ export class Tick {
     return batch;
   }
 
-  readonly #defects: { readonly error: unknown; readonly input: Input; readonly image: Image }[] = [];
-  readonly #onDefect = (error: unknown, input: Input, image: Image): void => {
-    this.#defects.push({ error, input, image });
+  readonly #defects: { readonly error: unknown; readonly input: Input; readonly image: Image; readonly run: string | undefined }[] = [];
+  readonly #onDefect = (error: unknown, input: Input, image: Image, run?: string): void => {
+    this.#defects.push({ error, input, image, run });
   };
 
   /** Outside of the guard, which refuses what a log does to write. */
   #tellDefects(): void {
-    for (const { error, input, image } of this.#defects.splice(0)) {
+    for (const { error, input, image, run } of this.#defects.splice(0)) {
       this.#context.counters.defects += 1;
-      const name = input.kind === 'signal' ? input.name : input.kind === 'timer' ? input.timer : input.kind;
-      this.#context.log.error('defect', { type: image.definition.type, id: image.id, kind: input.kind, name, error });
+      const about = { type: image.definition.type, id: image.id, kind: input.kind };
+      const own = run === undefined ? { name: nameOf(input) } : { run, name: image.books.runs.open.get(run)?.name ?? nameOf(input) };
+      this.#context.log.error('defect', { ...about, ...own, error });
     }
   }
+}
+
+function nameOf(input: Input): string {
+  return input.kind === 'signal' ? input.name : input.kind === 'timer' ? input.timer : input.kind;
 }
 
 /** Drains in a row before I/O has its chance. */

@@ -5,7 +5,7 @@ import { dueAt } from '../duration.ts';
 import { PerdureError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { boundedSize, plainSize } from '../plain.ts';
-import { validate } from '../schema.ts';
+import { firstIssue, validate } from '../schema.ts';
 import { checkedAddress } from '../turn/context.ts';
 import { secretText, writeCallbackToken } from './callback-token.ts';
 import { type Begun, idempotencyKey, type RunExecution } from './execution.ts';
@@ -173,6 +173,5 @@ function isTask(what: unknown): what is Task {
 function inputOf({ activity, input }: ActivityDeclaration, given: unknown): unknown {
   const checked = validate(input, given);
   if (checked.ok) return checked.value === undefined ? null : checked.value;
-  const [first] = checked.issues;
-  throw new PerdureError('invalid-payload', `the input of activity ${activity}: ${first?.path}: ${first?.message}`, checked.issues);
+  throw new PerdureError('invalid-payload', `the input of activity ${activity}: ${firstIssue(checked.issues)}`, checked.issues);
 }

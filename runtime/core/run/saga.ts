@@ -147,7 +147,7 @@ function stalled(execution: RunExecution, error: unknown): Promise<unknown> {
   execution.stall ??= {
     resumes: 'trigger',
     code: 'compensation-failed',
-    message: `a compensation failed for good (${code}): ${errorText(error)}`,
+    message: `a compensation failed for good (${code}${isRejection(error) ? `, said by ${error.by}` : ''}): ${errorText(error)}`,
   };
   return execution.wait({ kind: 'resume', name: 'resume' }, (call) => ({ scheduled: { kind: 'resume', call } }), 0, true).promise;
 }

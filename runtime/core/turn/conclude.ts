@@ -17,7 +17,7 @@ import { plainSize, wellFormed } from '../plain.ts';
 import type { NewRecord, RecordMeta } from '../record.ts';
 import { flawOf, isRejection, type Rejection } from '../rejection.ts';
 import type { RunExecution } from '../run/execution.ts';
-import { validate } from '../schema.ts';
+import { firstIssue, validate } from '../schema.ts';
 import type { TurnContext } from './context.ts';
 import { metaSize, REPLY_OVERHEAD, replyRecord } from './facts.ts';
 import type { Effect } from './input.ts';
@@ -280,6 +280,5 @@ function resultOf(definition: EntityDefinition, run: Belonging, returned: unknow
   if (output === undefined) return null;
   const checked = validate(output, returned);
   if (checked.ok) return checked.value === undefined ? null : checked.value;
-  const [first] = checked.issues;
-  throw new PerdureError('result-invalid', `the result does not fit its schema: ${first?.path}: ${first?.message}`, checked.issues);
+  throw new PerdureError('result-invalid', `the result does not fit its schema: ${firstIssue(checked.issues)}`, checked.issues);
 }

@@ -4,7 +4,7 @@ import type { Image } from '../image.ts';
 import { CANCEL, type CallOrigin, type Outcome, REPLY, type ReplyAddress } from '../journal.ts';
 import { plainSize } from '../plain.ts';
 import type { NewRecord, SourceMark } from '../record.ts';
-import type { Issue } from '../schema.ts';
+import { firstIssue, type Issue } from '../schema.ts';
 import { cancelsOf, stalledAnswer } from './conclude.ts';
 import {
   failedOutcome,
@@ -131,8 +131,7 @@ function refusedCall(image: Image, input: SignalInput, answer: Answer, outcome: 
 
 function invalidSignal(image: Image, input: SignalInput, issues: readonly Issue[]): Step {
   const answer = invalidAnswer(`${image.definition.type}.${input.name}`, issues);
-  const [first] = issues;
-  const message = `the payload of ${image.definition.type}.${input.name} does not fit its schema: ${first?.path}: ${first?.message}`;
+  const message = `the payload of ${image.definition.type}.${input.name} does not fit its schema: ${firstIssue(issues)}`;
   const outcome = failedOutcome('invalid-payload', message, plainIssues(issues));
   // A call is told by the reply alone (H3): whoever delivers it would send a second one for a failure.
   return refusedCall(image, input, input.origin?.reply === undefined ? answer : done(image), outcome);

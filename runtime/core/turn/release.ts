@@ -3,7 +3,7 @@ import type { EntityDefinition, Handler, MessageDeclaration } from '../definitio
 import type { Image } from '../image.ts';
 import { CANCEL, type CancelPayload, type HeldMessage, journal, type ReplyAddress } from '../journal.ts';
 import type { NewRecord, RecordMeta } from '../record.ts';
-import type { Issue } from '../schema.ts';
+import { firstIssue, type Issue } from '../schema.ts';
 import { failedOutcome, parkReason, replyRecord, timerId, timerRunId } from './facts.ts';
 import { nameOf, parkAgain, refused, sizeOrRefusal, step } from './hold.ts';
 import type { ReleaseInput, Step } from './input.ts';
@@ -144,8 +144,7 @@ function plainReleased(image: Image, held: Held, outcome: SegmentOutcome): Step 
 }
 
 function invalid(image: Image, { input, edited, editBytes, name }: Held, issues: readonly Issue[]): Step {
-  const [first] = issues;
-  const message = `invalid-payload: ${first?.path}: ${first?.message}`;
+  const message = `invalid-payload: ${firstIssue(issues)}`;
   return parkAgain(image, input.held, edited, { reason: 'defect', name, message }, editBytes, issues);
 }
 

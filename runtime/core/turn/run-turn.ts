@@ -144,7 +144,7 @@ function* follow(image: Image, following: Following, turn: Collected, index: num
       following.more = true;
       return false;
     }
-    if (step.defect !== undefined) env.onDefect?.(step.defect, { kind: 'advance' }, image);
+    if (step.defect !== undefined) env.onDefect?.(step.defect, { kind: 'advance' }, image, step.run);
     if (step.asks !== undefined) following.asks.push(...step.asks);
   }
 }
@@ -154,7 +154,7 @@ function takeInput(image: Image, input: Input, step: Step, turn: Collected, env:
   const short = fitted(image, step, env);
   const taken = turn.bytes === 0 && short.bytes > env.maxTurnBytes ? tooLarge(image, input, short, env) : short;
   if (!take(image, taken, turn, env)) return undefined;
-  if (taken.defect !== undefined) env.onDefect?.(taken.defect, input, image);
+  if (taken.defect !== undefined) env.onDefect?.(taken.defect, input, image, taken.run);
   turn.decide(taken.decision);
   return taken;
 }

@@ -7,7 +7,7 @@ import { LIMITS } from '../limits.ts';
 import { plainSize } from '../plain.ts';
 import type { NewRecord } from '../record.ts';
 import { flawOf, isRejection, type Rejection } from '../rejection.ts';
-import { type Issue, isPromise, validate } from '../schema.ts';
+import { firstIssue, type Issue, isPromise, validate } from '../schema.ts';
 import { type LoggedLine, type SegmentStart, TurnContext } from './context.ts';
 import { metaSize } from './facts.ts';
 import type { TurnEnv } from './step.ts';
@@ -96,8 +96,7 @@ function resultOf(request: SegmentRequest, returned: unknown): unknown {
   if (output === undefined) return null;
   const checked = validate(output, returned);
   if (!checked.ok) {
-    const [first] = checked.issues;
-    throw new PerdureError('result-invalid', `the result does not fit its schema: ${first?.path}: ${first?.message}`, checked.issues);
+    throw new PerdureError('result-invalid', `the result does not fit its schema: ${firstIssue(checked.issues)}`, checked.issues);
   }
   return checked.value === undefined ? null : checked.value;
 }

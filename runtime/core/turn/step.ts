@@ -12,8 +12,8 @@ export interface TurnEnv {
   readonly turnId: string;
   /** `state`: a reducer made it. checkedFreeze in development and tests, identity in production. */
   readonly freeze: (value: unknown, part?: 'state') => unknown;
-  /** Called with what user code threw when it was not a rejection. */
-  readonly onDefect?: (error: unknown, input: Input, image: Image) => void;
+  /** Called with what user code threw when it was not a rejection, and the run that it stalled, if it is a run's. */
+  readonly onDefect?: (error: unknown, input: Input, image: Image, run?: string) => void;
   /** Estimated bytes that one append may hold. */
   readonly maxTurnBytes: number;
   /** What durable handlers need of the host. */
