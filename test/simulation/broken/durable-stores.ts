@@ -60,6 +60,14 @@ export function forgetsOnce(inner: EventStore): EventStore {
   return rewriting(inner, (records) => records.map(without));
 }
 
+/** What the last heartbeat of a failed attempt told is written down otherwise. */
+export function garblesProgress(inner: EventStore): EventStore {
+  return changing(inner, 'AttemptFailed', (record) => {
+    const failure = record.data as JournalData['AttemptFailed'];
+    return failure.progress === undefined ? undefined : { ...record, data: { ...failure, progress: { n: -1 } } };
+  });
+}
+
 /** A sleep ends before the time that is recorded. */
 export function sleepsTooShort(inner: EventStore): EventStore {
   return changing(inner, 'Scheduled', (record) => {

@@ -11,6 +11,7 @@ import {
   chargesAreRefunded,
   failuresAreTrue,
   keysAreStable,
+  progressIsHandedOn,
 } from './run-attempts.ts';
 import { calleesAreAskedToStop, callsGetOneReply, repliesAreOutcomes, resolvedAsReplied } from './run-calls.ts';
 import { acknowledgedIsRecorded, onceIsOnce, outcomesAsRecorded, replaysAsRecorded, runsEndOnce, serialOneAtATime } from './run-ends.ts';
@@ -47,6 +48,7 @@ export const JUDGES: readonly Judge[] = [
   calleesAreAskedToStop,
   attemptsFollowRecords,
   failuresAreTrue,
+  progressIsHandedOn,
   activitiesResolveTruly,
   attemptsDoNotOverlap,
   keysAreStable,

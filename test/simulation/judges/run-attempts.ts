@@ -1,6 +1,6 @@
-import type { Evidence } from '../evidence.ts';
+import type { Evidence, Placed } from '../evidence.ts';
 import type { Trial } from '../knot/outside.ts';
-import { grouped, type Judge } from './judge.ts';
+import { grouped, type Judge, same } from './judge.ts';
 import { everyCall } from './run-calls.ts';
 import { type CallHistory, dataOf, isOf, nameOf, outcomeOf, type RunHistory } from './run-histories.ts';
 
@@ -39,6 +39,34 @@ export const attemptsFollowRecords: Judge = {
       }),
     ),
 };
+
+/** An attempt is handed the newest progress that was recorded of its call, and at least what the last failure told. */
+export const progressIsHandedOn: Judge = {
+  name: 'progress-is-handed-on',
+  judge: (evidence) =>
+    activityCalls(evidence).flatMap(([run, call, trials]) =>
+      trials.flatMap(({ attempt, node, progress, startPosition }) => {
+        const before = run.records.map(({ placed }) => placed).filter(({ position }) => position < startPosition);
+        const told = before.findLast((placed) => progressOf(placed, call.number) !== undefined);
+        const recorded = told === undefined ? undefined : progressOf(told, call.number);
+        return same(progress ?? null, recorded ?? null)
+          ? []
+          : [
+              `${nameOfCall(run, call)} attempt ${attempt} on ${node} was handed ${JSON.stringify(progress)}, recorded is ${JSON.stringify(recorded)}`,
+            ];
+      }),
+    ),
+};
+
+function progressOf(placed: Placed, call: number): unknown {
+  if (isOf('HeartbeatRecorded', placed)) {
+    const beat = dataOf('HeartbeatRecorded', placed);
+    return beat.call === call ? beat.progress : undefined;
+  }
+  if (!isOf('AttemptFailed', placed)) return undefined;
+  const failure = dataOf('AttemptFailed', placed);
+  return failure.call === call ? failure.progress : undefined;
+}
 
 /** Failures are recorded one after another, none beyond what the policy allows, each of an attempt that failed so; none after the outcome. */
 export const failuresAreTrue: Judge = {

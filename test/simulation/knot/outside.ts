@@ -16,6 +16,8 @@ export interface Trial {
   readonly tag: string;
   readonly run: string;
   readonly attempt: number;
+  /** The progress that it was handed. */
+  readonly progress: unknown;
   readonly startStep: number;
   /** What the node's clock showed, milliseconds since 1970. */
   readonly startMs: number;
@@ -114,11 +116,12 @@ export class Outside {
     return { serial: trial.serial, attempt: info.attempt };
   }
 
-  #begun(activity: string, life: Incarnation, tag: string, { idempotencyKey: key, attempt, meta, signal }: ActivityInfo): Trial {
+  #begun(activity: string, life: Incarnation, tag: string, info: ActivityInfo): Trial {
+    const { idempotencyKey: key, attempt, lastHeartbeat: progress, meta, signal } = info;
     const { world, skewMs } = life;
     const at = { startStep: world.steps, startMs: world.nowMs + skewMs, startPosition: this.#cluster().log.next };
     const ends = { endStep: undefined, end: undefined, serial: undefined, abortedStep: undefined };
-    const trial: Trial = { activity, node: life.name, key, tag, run: meta.signalId, attempt, ...at, ...ends };
+    const trial: Trial = { activity, node: life.name, key, tag, run: meta.signalId, attempt, progress, ...at, ...ends };
     this.trials.push(trial);
     signal.addEventListener('abort', () => {
       trial.abortedStep = world.steps;
