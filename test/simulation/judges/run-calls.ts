@@ -72,7 +72,10 @@ function resolvedOnce(run: RunHistory, { number, resolved, deferred, closed }: C
 /** A run may end by another of its deferred triggers. */
 function endedBeforeIt(run: RunHistory, deferred: Placed): boolean {
   const end = run.completed[0]?.revision ?? Number.POSITIVE_INFINITY;
-  return run.records.some(({ placed }) => isOf('Resolved', placed) && placed.revision > deferred.revision && placed.revision < end);
+  return run.records.some(
+    ({ placed }) =>
+      (isOf('Resolved', placed) || isOf('CancelRequested', placed)) && placed.revision > deferred.revision && placed.revision < end,
+  );
 }
 
 function unasked(run: RunHistory): readonly string[] {
