@@ -76,9 +76,16 @@ function refusal(image: Image, request: RunRequest): Step | undefined {
   if (request.received !== undefined || request.facts.length > 0) return undefined;
   const { runs } = books;
   if (runs.open.size >= LIMITS.maxRunsPerEntity || runs.queued.length >= LIMITS.maxQueuedRuns) {
-    return nothing(image, failed('overloaded', `${own} has ${runs.open.size} open runs and ${runs.queued.length} that wait`));
+    return overloaded(image, request, `${own} has ${runs.open.size} open runs and ${runs.queued.length} that wait`);
   }
   return undefined;
+}
+
+/** A call gets its reply, with its mark: told by whoever delivers it, the answer could be lost in a crash after a later message was handled. */
+function overloaded(image: Image, { origin, meta: { mark } }: RunRequest, message: string): Step {
+  if (origin.reply === undefined) return nothing(image, failed('overloaded', message));
+  const reply = replyRecord(origin.reply, failedOutcome('overloaded', message), mark === undefined ? {} : { mark });
+  return { records: [reply], state: image.state, bytes: REPLY_OVERHEAD + 512, decision: done(image) };
 }
 
 /** O2. */

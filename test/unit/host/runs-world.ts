@@ -87,6 +87,15 @@ export class RunsWorld {
     return answer.result;
   }
 
+  /** The value of a query of an entity that is in memory, without letting anything happen. */
+  glance({ type, id, name, payload }: Envelope): unknown {
+    let answer: Answer | undefined;
+    this.host.query({ type, id, name, input: payload, strong: false }, (given) => {
+      answer = given;
+    });
+    return answer?.kind === 'done' ? answer.result : undefined;
+  }
+
   admin(type: string, id: string, verb: Parameters<Host['admin']>[0]['verb'], run?: string): ReturnType<Host['admin']> {
     return this.during(this.host.admin({ type, id, verb, by: 'ops', why: 'test', ...(run === undefined ? {} : { run }) }));
   }
@@ -151,10 +160,6 @@ export class RunsWorld {
 
   gauge(name: string): number {
     return this.host.metrics().gauges[name] ?? 0;
-  }
-
-  events(event: string): readonly Readonly<Record<string, unknown>>[] {
-    return this.logged.flatMap((one) => (one.event === event ? [one.fields] : []));
   }
 
   close(): void {
