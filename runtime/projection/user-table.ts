@@ -92,6 +92,8 @@ export class UserTable implements Table {
 
   async fold({ turns, checkpoint }: SubscriptionBatch, { before, skipped }: FoldOptions): Promise<Flushed> {
     let group: Step[] = [];
+    // Where the turn before ended: of a turn that is partly forgotten the place where it begins now is none to resume from.
+    let reached = this.#covered;
     for (const turn of turns) {
       if (turn.position >= before) break;
       const steps = this.#shape.stepsOf(turn, skipped);
@@ -99,11 +101,12 @@ export class UserTable implements Table {
       if (forgotten !== undefined || group.length >= SLICE_EVENTS) {
         await this.#foldSteps(group);
         group = [];
-        this.#advance(turn.position);
+        this.#advance(reached);
         const flushed = await (forgotten === undefined ? this.#pause() : this.#forget(forgotten));
         if (flushed !== 'written') return flushed;
       }
       for (const step of steps) group.push(step);
+      reached = turn.position + turn.records.length;
     }
     await this.#foldSteps(group);
     this.#advance(Math.min(checkpoint, before));

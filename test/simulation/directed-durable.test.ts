@@ -9,6 +9,7 @@ import type { Step } from './knot/program.ts';
 
 // What shaped the rules of durable handlers, scenario by scenario.
 
+const failed = () => Promise.reject(new Error('the store does not answer'));
 const told = { from: 'test', n: 1 };
 const work = (id: string, program: Step) => Knot(id).work({ ...told, program });
 const seq = (...steps: readonly Step[]): Step => ({ do: 'seq', steps });
@@ -163,4 +164,37 @@ test('outbox S4: the reply to a call that reached nobody is told once, though th
   expect(run.records('knot-a')).toHaveLength(before);
   await run.pass(20_000);
   expect(outcomes(run, 'a')).toMatchObject([{ kind: 'completed' }]);
+});
+
+test('projection: the rows of a forgotten entity go, though they were not found until its records were gone', async () => {
+  const block = { finds: false };
+  const isParked = ({ table }: { readonly table: string }) => table.startsWith('parked');
+  const run = new Directed({
+    isDurable: true,
+    wrapping: {
+      rows: (inner) => ({
+        declare: (table) => inner.declare(table),
+        checkpoint: (table) => inner.checkpoint(table),
+        write: (batch) => inner.write(batch),
+        get: (table, key) => inner.get(table, key),
+        getMany: (table, keys) => inner.getMany(table, keys),
+        find: (query) => (block.finds && isParked(query) ? failed() : inner.find(query)),
+        drop: (table) => inner.drop(table),
+        close: () => inner.close(),
+      }),
+    },
+  });
+  await run.start(true);
+  // A run that ends with its entity: only a part of the turn is forgotten.
+  run.send(work('a', sleep(100_000)));
+  run.send(Knot('a').bump({ ...told, bad: true }));
+  await run.pass(2_000);
+  const parked = () => run.cluster.rows.get('n1')?.tables.get('parked@1')?.rows.size;
+  expect(parked()).toBe(1);
+  block.finds = true;
+  void run.node.host.admin({ type: 'knot', id: 'a', verb: 'forget', by: 'test', why: 'test' });
+  await run.pass(10_000);
+  block.finds = false;
+  await run.pass(10_000);
+  expect(parked()).toBe(0);
 });
