@@ -11,7 +11,7 @@ import type { EventStore } from '../../ports/event-store.ts';
 import type { ReadStore } from '../../ports/read-store.ts';
 import type { Delivery } from '../../ports/signal-bus.ts';
 import type { ProjectionDefinition } from '../../projection/definition.ts';
-import { entityFold, parkedProjection } from '../../projection/definitions.ts';
+import { builtInProjections, entityFold } from '../../projection/definitions.ts';
 import { Projections } from '../../projection/projections.ts';
 import type { Dice } from './dice.ts';
 import { SimulatedEventStore } from './event-store.ts';
@@ -82,7 +82,7 @@ export class SimulatedNode {
     const types = parts.definitions.map(({ type }) => type);
     this.projections = new Projections(
       { events: store, rows, clock, log: (level, message, fields) => life.note(`projection-${level}`, message, plain(fields)) },
-      [parkedProjection(types), ...parts.projections],
+      [...builtInProjections(types), ...parts.projections],
       parts.definitions.map(entityFold),
     );
     life.onEnd(() => {

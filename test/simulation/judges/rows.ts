@@ -3,15 +3,16 @@ import { applyEvent } from '../../../runtime/core/fold.ts';
 import { isJournal } from '../../../runtime/core/journal.ts';
 import { addressOf } from '../../../runtime/core/record.ts';
 import type { ProjectionDefinition } from '../../../runtime/projection/definition.ts';
-import { parkedProjection } from '../../../runtime/projection/definitions.ts';
+import { builtInProjections } from '../../../runtime/projection/definitions.ts';
 import { type Evidence, wasForgotten } from '../evidence.ts';
 import { type Judge, same } from './judge.ts';
 
 type Rows = Map<string, unknown>;
 
-/** The rows of every node are what the log folds to: user projections, built-in rows and the list of parked entities. */
+/** The rows of every node are what the log folds to: user projections, built-in rows and the lists of parked entities and stalled runs. */
 export function rowsAreFoldOfLog(definitions: readonly EntityDefinition[], projections: readonly ProjectionDefinition[]): Judge {
-  const declared = [...projections, parkedProjection(definitions.map(({ type }) => type))];
+  const types = definitions.map(({ type }) => type);
+  const declared = [...projections, ...builtInProjections(types)];
   return {
     name: 'rows-are-fold-of-log',
     judge: (all) => {
@@ -52,7 +53,7 @@ function projected({ turns }: Evidence, { sources }: ProjectionDefinition): Rows
     for (const [at, { type, data, meta }] of turn.records.entries()) {
       const reducer = source.reducers.get(type);
       if (reducer === undefined) continue;
-      const signalId = meta.signal ?? '';
+      const signalId = meta.signal ?? meta.run ?? '';
       const about = {
         id: address.id,
         revision: turn.firstRevision + at,
