@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { failed } from '../core/answer.ts';
 import type { EntityDefinition } from '../core/definition/erased.ts';
 import type { ActivityImplementation } from '../core/definition/types.ts';
@@ -115,7 +115,7 @@ function contextOf(parts: HostParts, activities: Activities, life: { state: Host
   const definitions = byType(parts.definitions);
   const runs: RunHost = {
     incarnation: entropy.incarnation,
-    digest: (text) => createHash('sha256').update(text).digest('base64url').slice(0, DIGEST_LENGTH),
+    digest: (text) => hash('sha256', text, 'base64url').slice(0, DIGEST_LENGTH),
     scoped: (scope, work) => guard.scoped(scope, work),
     hasActivity: (name) => activities.has(name),
     isQuery: (type, name) => definitions.get(type)?.declarations.get(name)?.kind === 'query',
