@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import type { JournalData } from '../../runtime/core/journal.ts';
 import type { AdminVerb } from '../../runtime/host/surface.ts';
+import type { Subscription } from '../../runtime/ports/event-store.ts';
+import type { Incarnation } from '../../runtime/testing/simulation/incarnation.ts';
 import { like } from './broken/stores.ts';
 import { DURABLE_CAST } from './casts.ts';
 import { Directed } from './directed.ts';
@@ -164,6 +166,52 @@ test('outbox S4: the reply to a call that reached nobody is told once, though th
   expect(run.records('knot-a')).toHaveLength(before);
   await run.pass(20_000);
   expect(outcomes(run, 'a')).toMatchObject([{ kind: 'completed' }]);
+});
+
+/** What a subscription brings, one turn after another with a pause between them. */
+function turnByTurn(inner: Subscription, life: Incarnation): Subscription {
+  return {
+    close: () => inner.close(),
+    async *[Symbol.asyncIterator]() {
+      for await (const batch of inner) {
+        for (const turn of batch.turns) {
+          yield { turns: [turn], checkpoint: turn.position, caughtUp: false };
+          await life.wait('next turn', 100);
+        }
+        yield { ...batch, turns: [] };
+      }
+    },
+  };
+}
+
+test('a call that was replied to before its callee was forgotten is told that reply, though the outbox sends it again', async () => {
+  const block = { unreadable: false };
+  const run = new Directed({
+    isDurable: true,
+    limits: { passivateAfterMs: 0 },
+    wrapping: {
+      store: (inner, life) =>
+        like(inner, {
+          putValue: async () => undefined,
+          loadSnapshot: (stream) => (block.unreadable && stream === 'knot-a' ? failed() : inner.loadSnapshot(stream)),
+          subscribe: (options) =>
+            options.types?.includes('perdure:SignalSent') ? turnByTurn(inner.subscribe(options), life) : inner.subscribe(options),
+        }),
+    },
+  });
+  await run.start();
+  run.send(work('a', { do: 'run', id: 'x', name: 'work', program: sleep(50) }));
+  await run.pass(20);
+  block.unreadable = true;
+  await run.pass(2_000);
+  expect(outcomes(run, 'x')).toMatchObject([{ kind: 'completed' }]);
+  void run.node.host.admin({ type: 'knot', id: 'x', verb: 'forget', by: 'ada', why: 'test' });
+  await run.pass(1_000);
+  expect(run.data('knot-x', 'perdure:Forgotten')).toHaveLength(1);
+  block.unreadable = false;
+  await run.restart();
+  await run.pass(5_000);
+  expect(journalOf(run, 'a', 'Resolved')).toMatchObject([{ outcome: { kind: 'completed' } }]);
 });
 
 test('projection: the rows of a forgotten entity go, though they were not found until its records were gone', async () => {

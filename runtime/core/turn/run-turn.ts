@@ -257,8 +257,8 @@ function adopt(image: Image, records: readonly NewRecord[], turn: Collected, env
 
 /** What one input comes to that asks nothing of a run; undefined if it does. */
 function immediateStep(image: Image, input: Input, env: TurnEnv, index: number): Step | undefined {
-  const { books, definition } = image;
-  if (books.forgotten) return nothing(image, failed('forgotten', `${definition.type}/${image.id} was forgotten`));
+  const { books } = image;
+  if (books.forgotten) return afterForgotten(image, input);
   const holding = books.holding || image.foldError !== undefined;
   switch (input.kind) {
     case 'signal': {
@@ -303,6 +303,13 @@ function* stepOf(image: Image, input: Input, env: TurnEnv, index: number): Gener
     default:
       return nothing(image, done(image));
   }
+}
+
+/** What was handled before the end comes again as a duplicate: a call has had its reply, and must not get another. */
+function afterForgotten(image: Image, input: Input): Step {
+  const isHandled = input.kind === 'signal' && input.mark !== undefined && image.books.handled(input.mark);
+  if (isHandled) return nothing(image, { ...done(image), repeated: true });
+  return nothing(image, failed('forgotten', `${image.definition.type}/${image.id} was forgotten`));
 }
 
 /** The next queued serial run, if it is still the next. */

@@ -121,6 +121,9 @@ function differs(run: RunHistory, answer: Answer): readonly string[] {
     const code = outcome?.kind === 'failed' ? outcome.code : outcome?.kind;
     return code === answer.code || (code === 'timedOut' && answer.code === 'cancelled') ? [] : [told];
   }
+  const [first] = run.records;
+  // Refused and not remembered, it was asked again and decided anew.
+  if (answer.kind === 'rejected' && first !== undefined && answer.position < first.placed.position) return [];
   const isSame =
     answer.kind === 'done'
       ? outcome?.kind === 'completed' && same(outcome.value, answer.result)
