@@ -1,3 +1,4 @@
+import { base64urlOfJson } from './base64url.ts';
 import type { Position } from './record.ts';
 
 /**
@@ -26,17 +27,11 @@ export class TokenWriter {
   write(type: string, position: Position): string {
     let prefix = this.#prefixes.get(type);
     if (prefix === undefined) {
-      prefix = `${base64url(JSON.stringify([this.#storeId, type]))}.`;
+      prefix = `${base64urlOfJson(JSON.stringify([this.#storeId, type]))}.`;
       this.#prefixes.set(type, prefix);
     }
     return prefix + position.toString(36);
   }
-}
-
-/** Of JSON; what is not ASCII in it is escaped first, so that every character is one byte. */
-function base64url(json: string): string {
-  const ascii = json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return btoa(ascii).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 const TEXT = /^([A-Za-z0-9_-]{1,1024})\.([0-9a-z]{1,11})$/;

@@ -1,3 +1,5 @@
+import { base64urlOfJson } from '../base64url.ts';
+
 /**
  * The token of a callback: where it belongs, and a secret that only the run's seed gives away. Letters, digits, `-`, `_` and one dot, so that it may stand in
  * a link. No Node API.
@@ -14,7 +16,7 @@ export const MAX_CALLBACK_TOKEN_LENGTH = 8_192;
 
 /** The token for a callback. */
 export function writeCallbackToken({ type, id, run, call }: CallbackAddress, secret: string): string {
-  return `${base64url(JSON.stringify([type, id, run, call]))}.${secret}`;
+  return `${base64urlOfJson(JSON.stringify([type, id, run, call]))}.${secret}`;
 }
 
 /** What a token says, undefined for anything that `writeCallbackToken` cannot have made. Whether its secret is right, the run knows. */
@@ -37,10 +39,4 @@ export function readCallbackToken(token: string): { readonly address: CallbackAd
 /** What the secret of a callback is the digest of. */
 export function secretText(seed: string, run: string, call: number): string {
   return `callback/${seed}/${run}/${call}`;
-}
-
-/** Of JSON; what is not ASCII in it is escaped first, so that every character is one byte. */
-function base64url(json: string): string {
-  const ascii = json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return btoa(ascii).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }

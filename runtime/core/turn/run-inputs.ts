@@ -1,7 +1,7 @@
 import { failed } from '../answer.ts';
 import { errorText } from '../errors.ts';
 import type { Image } from '../image.ts';
-import { type CancelPayload, journal, type Outcome, type ReplyPayload } from '../journal.ts';
+import { type CancelPayload, type JournalData, journal, type Outcome, type ReplyPayload } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
 import { boundedSize, plainSize } from '../plain.ts';
 import { randomFrom } from '../random.ts';
@@ -125,15 +125,7 @@ function plannedAt({ what, sinceMs }: OpenCall, attempt: number, env: TurnEnv, i
 function attemptFailed(
   image: Image,
   run: OpenRun,
-  failure: {
-    readonly call: number;
-    readonly attempt: number;
-    readonly code: string;
-    readonly message: string;
-    readonly nextAt: number;
-    readonly incarnation: string;
-    readonly progress: unknown;
-  },
+  failure: Omit<JournalData['AttemptFailed'], 'progress'> & { readonly progress: unknown },
 ): Step {
   const { progress, ...rest } = failure;
   const data = progress === undefined ? rest : { ...rest, progress };
