@@ -82,8 +82,8 @@ export const callbacksCompletedOnce: Judge = {
   name: 'callbacks-completed-once',
   judge: (evidence) => {
     const calls = new Map(everyCall(evidence).map(([run, call]) => [callKey(run, call.number), call]));
-    return evidence.completions.flatMap(({ token, isForged, outcome, told }) => {
-      if (told === undefined) return [`a completion of ${token} was never answered`];
+    return evidence.completions.flatMap(({ token, isForged, isSent, outcome, told }) => {
+      if (told === undefined) return !isSent ? [] : [`a completion of ${token} was never answered`];
       if (isForged) return told === 'taken' ? [`a forged completion of ${token} was taken`] : [];
       if (told !== 'taken')
         return ['callback-completed', 'callback-closed', 'forgotten'].includes(told) ? [] : [`a completion was refused with ${told}`];

@@ -10,6 +10,8 @@ export interface Completion {
   readonly token: string;
   readonly isForged: boolean;
   readonly outcome: CallbackRequest['outcome'];
+  /** Was it sent before the world ended? */
+  isSent: boolean;
   /** `taken`, or the code of the refusal. */
   told: string | undefined;
 }
@@ -48,8 +50,8 @@ export class CallbackSenders {
     if (dice.chance(0.3)) this.#send({ token, isForged: false, outcome: { result: { serial: -this.#serials } } }, delayMs * 2);
   }
 
-  #send(request: Omit<Completion, 'told'>, delayMs: number): void {
-    const completion: Completion = { ...request, told: undefined };
+  #send(request: Omit<Completion, 'told' | 'isSent'>, delayMs: number): void {
+    const completion: Completion = { ...request, isSent: false, told: undefined };
     this.completions.push(completion);
     this.#world.plan('callback', delayMs, () => this.#ask(completion));
   }
@@ -60,6 +62,7 @@ export class CallbackSenders {
       this.#again(completion);
       return;
     }
+    completion.isSent = true;
     const { host, life } = this.#dice.pick(nodes);
     const { token, outcome } = completion;
     const asked = { isAnswered: false };
