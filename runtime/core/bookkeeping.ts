@@ -24,8 +24,7 @@ export class Bookkeeping extends Holding {
   armings = 0;
   /** Revision of the `Forgotten` record, -1 if there is none. */
   forgottenAt: Revision = -1;
-  /** `once` signals that were accepted: by which id, and the last record of it. Kept for ever. */
-  readonly once = new Map<string, { readonly signalId: string; readonly revision: Revision }>();
+  #once: Map<string, Accepted> | undefined;
   /** Runs can go on at once although nothing arrives: more was to be done than a turn may hold. */
   advanceDue = false;
   /** What was asked of runs and is still to be carried out; only while `advanceDue`. */
@@ -86,7 +85,18 @@ export class Bookkeeping extends Holding {
 
   #noteSignal(id: string, { name, once }: RecordMeta, timeMs: number): void {
     this.window.add(id, this.revision, timeMs);
-    if (once && name !== undefined) this.once.set(name, { signalId: id, revision: this.revision });
+    if (once && name !== undefined) this.accept(name, { signalId: id, revision: this.revision });
+  }
+
+  /** `once` signals that were accepted, by name. Kept for ever. */
+  get once(): ReadonlyMap<string, Accepted> {
+    return this.#once ?? NOTHING_ACCEPTED;
+  }
+
+  /** A `once` signal was accepted. */
+  accept(name: string, accepted: Accepted): void {
+    this.#once ??= new Map();
+    this.#once.set(name, accepted);
   }
 
   /** Applies a recorded timer change. */
@@ -97,6 +107,12 @@ export class Bookkeeping extends Holding {
 }
 
 const NO_ASKS: readonly RunAsk[] = [];
+/** By which id a `once` signal was accepted, and the last record of it. */
+export interface Accepted {
+  readonly signalId: string;
+  readonly revision: Revision;
+}
+const NOTHING_ACCEPTED: ReadonlyMap<string, Accepted> = new Map();
 const NO_MARKS: ReadonlyMap<string, { readonly position: number; readonly index: number }> = new Map();
 
 type JournalFold = (books: Bookkeeping, data: unknown, timeMs: number) => void;
@@ -115,7 +131,7 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
   foldOf('SignalHeld', (books, held: HeldMessage) => {
     if (books.heldCount === 0) books.heldFrom = books.revision;
     books.heldCount += 1;
-    if (held.kind === 'signal' && held.reply !== undefined) books.heldReplies.set(books.revision, held.reply);
+    if (held.kind === 'signal' && held.reply !== undefined) books.isAwaited(books.revision, held.reply);
   }),
   foldOf('Parked', (books, { reason, signal, name, message }, sinceMs) => {
     books.parked = { reason, signal, name, message, sinceMs };

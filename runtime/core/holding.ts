@@ -29,12 +29,23 @@ export class Holding {
   heldFrom: Revision = 0;
   /** An operator's correction of the first held message, until it is released or skipped. */
   heldEdit: { readonly payload: unknown } | undefined;
+  /** Made with the first: most entities in memory never hold a call. */
+  #replies: Map<Revision, ReplyAddress> | undefined;
+
   /** Who waits for held messages, by their revision. */
-  readonly heldReplies = new Map<Revision, ReplyAddress>();
+  get heldReplies(): ReadonlyMap<Revision, ReplyAddress> {
+    return this.#replies ?? NO_REPLIES;
+  }
 
   /** Does user code have to wait (B3)? */
   get holding(): boolean {
     return this.parked !== undefined || this.paused !== undefined || this.heldCount > 0;
+  }
+
+  /** Somebody waits for the held message at this revision. */
+  isAwaited(held: Revision, by: ReplyAddress): void {
+    this.#replies ??= new Map();
+    this.#replies.set(held, by);
   }
 
   /** The held message at this revision is released or skipped. */
@@ -42,7 +53,7 @@ export class Holding {
     this.heldCount -= 1;
     this.heldFrom = held + 1;
     this.heldEdit = undefined;
-    this.heldReplies.delete(held);
+    this.#replies?.delete(held);
     this.parked = undefined;
   }
 
@@ -52,6 +63,8 @@ export class Holding {
     this.paused = undefined;
     this.heldCount = 0;
     this.heldEdit = undefined;
-    this.heldReplies.clear();
+    this.#replies = undefined;
   }
 }
+
+const NO_REPLIES: ReadonlyMap<Revision, ReplyAddress> = new Map();

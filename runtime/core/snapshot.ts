@@ -144,8 +144,8 @@ function restoreBooks(shape: SnapshotShape): Bookkeeping {
   books.window.droppedEarly = shape.droppedEarly;
   for (const [timer, key, dueAt, arming] of shape.timers) books.timers.apply({ timer, key, dueAt, arming });
   books.armings = shape.armings;
-  for (const [name, signalId, revision] of shape.once) books.once.set(name, { signalId, revision });
-  for (const [revision, reply] of shape.heldReplies) books.heldReplies.set(revision, reply);
+  for (const [name, signalId, revision] of shape.once) books.accept(name, { signalId, revision });
+  for (const [revision, reply] of shape.heldReplies) books.isAwaited(revision, reply);
   books.advanceDue = shape.advanceDue;
   books.asks = shape.asks;
   if (shape.queued.length > 0) books.runs.queued.push(...shape.queued.map((one) => ({ ...one, reply: one.reply ?? undefined })));
