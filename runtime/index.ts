@@ -15,6 +15,7 @@ export type {
   AnyImplementation,
   AnyProjection,
   Callable,
+  Callback,
   Duration,
   Entity,
   EntityOptions,

@@ -131,7 +131,7 @@ const JOURNAL_FOLDS: Readonly<Record<string, JournalFold>> = Object.fromEntries(
   foldOf('SignalHeld', (books, held: HeldMessage) => {
     if (books.heldCount === 0) books.heldFrom = books.revision;
     books.heldCount += 1;
-    if (held.kind === 'signal' && held.reply !== undefined) books.isAwaited(books.revision, held.reply);
+    if (held.kind === 'signal' && held.reply !== undefined) books.addHeldReply(books.revision, held.reply);
   }),
   foldOf('Parked', (books, { reason, signal, name, message }, sinceMs) => {
     books.parked = { reason, signal, name, message, sinceMs };

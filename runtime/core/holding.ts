@@ -43,7 +43,7 @@ export class Holding {
   }
 
   /** Somebody waits for the held message at this revision. */
-  isAwaited(held: Revision, by: ReplyAddress): void {
+  addHeldReply(held: Revision, by: ReplyAddress): void {
     this.#replies ??= new Map();
     this.#replies.set(held, by);
   }

@@ -145,7 +145,7 @@ function restoreBooks(shape: SnapshotShape): Bookkeeping {
   for (const [timer, key, dueAt, arming] of shape.timers) books.timers.apply({ timer, key, dueAt, arming });
   books.armings = shape.armings;
   for (const [name, signalId, revision] of shape.once) books.accept(name, { signalId, revision });
-  for (const [revision, reply] of shape.heldReplies) books.isAwaited(revision, reply);
+  for (const [revision, reply] of shape.heldReplies) books.addHeldReply(revision, reply);
   books.advanceDue = shape.advanceDue;
   books.asks = shape.asks;
   if (shape.queued.length > 0) books.runs.queued.push(...shape.queued.map((one) => ({ ...one, reply: one.reply ?? undefined })));

@@ -91,8 +91,3 @@ export interface QueuedRun {
   readonly reply: ReplyAddress | undefined;
   readonly once: boolean;
 }
-
-/** May the host begin segments of it, as far as the run itself is concerned? */
-export function canAdvance(run: OpenRun): boolean {
-  return run.stalled === undefined;
-}
