@@ -25,11 +25,11 @@ export function canBegin(books: Bookkeeping): boolean {
  * removed. Milliseconds since 1970.
  */
 export function wakeAtMs(books: Bookkeeping): number | undefined {
-  const { heldCount, holding, lastTimeMs, parked, paused, timers } = books;
-  if (books.forgotten || (heldCount > 0 && parked === undefined && paused === undefined)) return lastTimeMs;
+  if (books.forgotten || (books.heldCount > 0 && books.parked === undefined && books.paused === undefined)) return books.lastTimeMs;
+  const { timers } = books;
   // While it holds, its runs wait.
-  if (!books.hasRuns || holding) return timers.earliest()?.dueAt;
-  if (canAdvance(books) || canBegin(books)) return lastTimeMs;
+  if (!books.hasRuns || books.holding) return timers.earliest()?.dueAt;
+  if (canAdvance(books) || canBegin(books)) return books.lastTimeMs;
   const { waits, attempts } = books.runs;
   const due = Math.min(dueOf(timers), dueOf(waits), dueOf(attempts));
   return due === Number.POSITIVE_INFINITY ? undefined : due;

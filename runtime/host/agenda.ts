@@ -159,7 +159,7 @@ export class Agenda {
 
   /** Has the row of an entity been postponed since it was last corrected? */
   isPostponed(stream: StreamName): boolean {
-    return this.#postponed.has(stream);
+    return this.#postponed.size > 0 && this.#postponed.has(stream);
   }
 
   /** Writes what changed and wakes what is due, page by page; what is beyond the bound comes in the next round. */

@@ -199,7 +199,8 @@ export class Life {
     const { books, foldError } = image;
     const { timers } = books;
     const waits = books.hasRuns && !books.holding && foldError === undefined ? books.runs.waits : undefined;
-    const [timer, wait] = [timers.earliest()?.dueAt, waits?.earliest()?.dueAt];
+    const timer = timers.earliest()?.dueAt;
+    const wait = waits?.earliest()?.dueAt;
     if (timer === undefined && wait === undefined) return;
     const now = this.#context.clock.now();
     const { counters } = this.#context;

@@ -12,17 +12,21 @@ export type Asked = Exclude<Input, SignalInput> & { readonly done: (answer: Answ
 /** What waits in a mailbox. */
 export type Queued = Delivery | Asked;
 
-/** A turn whose append is under way: the commit itself, so that the store's answer leads back to its mailbox without a search. */
+const NO_RESULT: TurnResult = { records: [], decisions: [], recordsUpTo: [], bytes: 0, effects: [] };
+
+/** A turn that was begun, and then its append: the commit itself, so that the store's answer leads back to its mailbox without a search. */
 export class Flight implements Commit {
   readonly mailbox: Mailbox;
   readonly stream: StreamName;
   readonly expectedRevision: Revision;
   readonly turnId: string;
   readonly time: number;
-  readonly records: readonly NewRecord[];
-  readonly batch: readonly Queued[];
-  readonly result: TurnResult;
-  /** When the append was first sent, and how often it was sent again. */
+  /** What it came to; nothing before it is over. */
+  result: TurnResult = NO_RESULT;
+  records: readonly NewRecord[] = NO_RESULT.records;
+  /** The messages that it took. */
+  readonly batch: (Queued & Input)[];
+  /** When it was begun, and how often its append was sent again. */
   readonly sinceMs: number;
   resends = 0;
 
@@ -30,8 +34,7 @@ export class Flight implements Commit {
     mailbox: Mailbox,
     expectedRevision: Revision,
     turn: { readonly turnId: string; readonly nowMs: number },
-    batch: readonly Queued[],
-    result: TurnResult,
+    batch: (Queued & Input)[],
     sinceMs: number,
   ) {
     this.mailbox = mailbox;
@@ -39,9 +42,7 @@ export class Flight implements Commit {
     this.expectedRevision = expectedRevision;
     this.turnId = turn.turnId;
     this.time = turn.nowMs;
-    this.records = result.records;
     this.batch = batch;
-    this.result = result;
     this.sinceMs = sinceMs;
   }
 }

@@ -4,7 +4,6 @@ import { journalType } from '../core/journal.ts';
 import type { Commit } from '../core/record.ts';
 import type { Input } from '../core/turn/input.ts';
 import { isPause, type Pause, runTurn, type TurnResult, turnTime } from '../core/turn/run-turn.ts';
-import type { TurnEnv } from '../core/turn/step.ts';
 import type { AppendOutcome } from '../ports/event-store.ts';
 import type { HostContext } from './context.ts';
 import { Flight, type Mailbox, type Queued } from './mailbox.ts';
@@ -90,7 +89,6 @@ export class Tick {
     const batch = this.#take(mailbox);
     if (batch.length === 0) return 0;
     const { clock, entropy, guard, freeze, limits } = this.#context;
-    const expectedRevision = image.books.revision;
     const now = clock.now();
     const time = turnTime(image, now);
     const turnId = entropy.turnId();
@@ -99,17 +97,19 @@ export class Tick {
     mailbox.recent = true;
     mailbox.lastUsedMs = now;
     this.#context.counters.turns += 1;
-    const begun: BegunTurn = { mailbox, batch, env, expectedRevision, sinceMs: now };
+    const flight = new Flight(mailbox, image.books.revision, env, batch, now);
+    const count = batch.length;
     const turn = guard.run(time, turnId, runTurn, image, batch, env);
     if (isPause(turn)) {
       mailbox.begun = batch;
-      this.#paused.push({ begun, turn });
-    } else this.#finish(begun, turn, commits);
-    return batch.length;
+      this.#paused.push({ flight, turn });
+    } else this.#finish(flight, turn, commits);
+    return count;
   }
 
   /** A turn is over: its append is to be made. */
-  #finish({ mailbox, batch, env, expectedRevision, sinceMs }: BegunTurn, result: TurnResult, commits: Commit[]): void {
+  #finish(flight: Flight, result: TurnResult, commits: Commit[]): void {
+    const { mailbox, batch } = flight;
     if (this.#defects.length > 0) this.#tellDefects();
     const taken = result.decisions.length;
     if (taken < batch.length) {
@@ -117,18 +117,19 @@ export class Tick {
       for (const item of left) returned(mailbox, item);
       mailbox.unshift(left);
     }
-    const flight = new Flight(mailbox, expectedRevision, env, batch, result, sinceMs);
+    flight.result = result;
+    flight.records = result.records;
     mailbox.flight = flight;
     mailbox.begun = undefined;
     mailbox.unmeasuredBytes += result.bytes;
     // A Wake is always the last record of its turn.
-    if (result.records.at(-1)?.type === WAKE) mailbox.wakeNoted = true;
+    if (result.records[result.records.length - 1]?.type === WAKE) mailbox.wakeNoted = true;
     if (result.records.length > 0) commits.push(flight);
     else this.#confirm(mailbox, flight);
   }
 
   /** Turns that wait for the microtasks to have run (I3), and how many drains they have had without I/O having its chance. */
-  #paused: { readonly begun: BegunTurn; readonly turn: Pause }[] = [];
+  #paused: { readonly flight: Flight; readonly turn: Pause }[] = [];
   #drains = 0;
   #draining = false;
 
@@ -147,11 +148,11 @@ export class Tick {
     const paused = this.#paused;
     this.#paused = [];
     const commits: Commit[] = [];
-    for (const { begun, turn } of paused) {
+    for (const { flight, turn } of paused) {
       try {
-        const next = this.#context.guard.run(begun.env.nowMs, begun.env.turnId, turn.resume);
-        if (isPause(next)) this.#paused.push({ begun, turn: next });
-        else this.#finish(begun, next, commits);
+        const next = this.#context.guard.run(flight.time, flight.turnId, turn.resume);
+        if (isPause(next)) this.#paused.push({ flight, turn: next });
+        else this.#finish(flight, next, commits);
       } catch (error) {
         this.#context.fail(error);
       }
@@ -199,15 +200,6 @@ function nameOf(input: Input): string {
 
 /** Drains in a row before I/O has its chance. */
 const MAX_DRAINS = 64;
-
-/** A turn that was begun and is not yet over. */
-interface BegunTurn {
-  readonly mailbox: Mailbox;
-  readonly batch: (Queued & Input)[];
-  readonly env: TurnEnv;
-  readonly expectedRevision: number;
-  readonly sinceMs: number;
-}
 
 const WAKE = journalType('Wake');
 const NONE: Queued[] = [];

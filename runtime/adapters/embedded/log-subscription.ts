@@ -4,7 +4,7 @@ import { type SubscribeOptions, type Subscription, type SubscriptionBatch, wants
 import { BlockScan } from './block-scan.ts';
 import { frameInfo, readTurn } from './frame.ts';
 import type { Segments } from './segments.ts';
-import type { Tail } from './tail.ts';
+import { mayWant, type Tail } from './tail.ts';
 
 /**
  * A subscription: from disk while it is behind, from the tail when it has caught up, back to disk if it falls behind.
@@ -25,6 +25,8 @@ export interface LogSubscriptionOptions {
   readonly rewriting: () => Promise<unknown> | undefined;
   readonly closed: (subscription: LogSubscription) => void;
 }
+
+const NONE: readonly StoredTurn[] = [];
 
 interface Collected {
   readonly turns: StoredTurn[];
@@ -82,7 +84,8 @@ export class LogSubscription implements Subscription {
     let checkpoint = cursor;
     const until = cursor + LIMITS.maxSubscriptionBytes;
     for (const block of blocks) {
-      for (const turn of block.turns) {
+      const isWanted = mayWant(subscribe, block);
+      for (const turn of isWanted ? block.turns : NONE) {
         if (turn.position < cursor) continue;
         if (turns.length >= LIMITS.maxSubscriptionTurns || turn.position > until) return { turns, checkpoint: turn.position };
         const kept = wants(subscribe, turn.stream, turn.records) ? this.#trim(turn) : undefined;

@@ -14,6 +14,8 @@ export interface TailBlock {
   readonly end: Position;
   /** Its turns, in order. */
   readonly turns: readonly StoredTurn[];
+  /** The types of all its records: most blocks hold none of what a subscription to a few types wants, and are passed over whole. */
+  readonly types: ReadonlySet<string>;
 }
 
 const MAX_TAIL_BYTES = 8 * 1024 * 1024;
@@ -59,7 +61,8 @@ export class Tail {
       this.#from = end;
       return;
     }
-    const block = { turns: commits.map((commit, index) => turnOf(commit, positions[index] ?? start)), start, end };
+    const turns = commits.map((commit, index) => turnOf(commit, positions[index] ?? start));
+    const block = { turns, types: typesOf(turns), start, end };
     this.#blocks.push(block);
     this.#bytes += end - start;
     while (this.#bytes > MAX_TAIL_BYTES || this.#blocks.length > MAX_TAIL_BLOCKS) this.#drop();
@@ -101,7 +104,7 @@ export class Tail {
   #wakeWanting(block: TailBlock, end: Position): void {
     let passed = false;
     for (const [reader, { options, wake }] of this.#waiting) {
-      if (block.turns.some(({ stream, records }) => wants(options, stream, records))) {
+      if (mayWant(options, block) && block.turns.some(({ stream, records }) => wants(options, stream, records))) {
         this.#waiting.delete(reader);
         wake();
       } else {
@@ -130,6 +133,17 @@ export class Tail {
     this.#bytes -= dropped.end - dropped.start;
     this.#from = dropped.end;
   }
+}
+
+/** Can the block hold anything that the subscription wants, by its types? */
+export function mayWant({ types }: SubscribeOptions, block: TailBlock): boolean {
+  return types === undefined || types.some((type) => block.types.has(type));
+}
+
+function typesOf(turns: readonly StoredTurn[]): ReadonlySet<string> {
+  const types = new Set<string>();
+  for (const { records } of turns) for (const { type } of records) types.add(type);
+  return types;
 }
 
 interface KeptBlock extends TailBlock {

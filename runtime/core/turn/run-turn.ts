@@ -61,10 +61,9 @@ export function isPause(turn: TurnResult | Pause): turn is Pause {
  * the caller throws the image away. Takes at least the first input. An entity without durable handlers never pauses.
  */
 export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): TurnResult | Pause {
-  const turn = new Collected();
+  const turn = new Collected(image.books);
   // The initial state is frozen here; every later one was when it was reduced.
   image.state = env.freeze(image.state);
-  const before = owedBy(image.books);
   if (image.foldError === undefined && image.books.parked?.reason === 'fold') {
     adopt(image, [journal('Resumed', { of: 'fold', by: 'perdure', why: 'the state can be folded again' })], turn, env);
   }
@@ -74,10 +73,10 @@ export function runTurn(image: Image, inputs: readonly Input[], env: TurnEnv): T
     const input = inputs[taken];
     const step = input === undefined ? undefined : immediateStep(image, input, env, taken);
     if (input === undefined || step === undefined) break;
-    if (takeInput(image, input, step, turn, env) === undefined) return ended(image, turn, before, undefined, env);
+    if (takeInput(image, input, step, turn, env) === undefined) return ended(image, turn, undefined, env);
   }
-  if (taken === inputs.length) return ended(image, turn, before, undefined, env);
-  return next(turnSteps(image, inputs, taken, turn, before, env));
+  if (taken === inputs.length) return ended(image, turn, undefined, env);
+  return next(turnSteps(image, inputs, taken, turn, env));
 }
 
 function next(steps: Generator<void, TurnResult>): TurnResult | Pause {
@@ -86,14 +85,7 @@ function next(steps: Generator<void, TurnResult>): TurnResult | Pause {
 }
 
 /** The rest of a turn, from the input at `from` on. */
-function* turnSteps(
-  image: Image,
-  inputs: readonly Input[],
-  from: number,
-  turn: Collected,
-  before: Owed,
-  env: TurnEnv,
-): Generator<void, TurnResult> {
+function* turnSteps(image: Image, inputs: readonly Input[], from: number, turn: Collected, env: TurnEnv): Generator<void, TurnResult> {
   const { books } = image;
   const following = new Following(books.asks);
   for (let index = from; index < inputs.length; index += 1) {
@@ -105,26 +97,17 @@ function* turnSteps(
     if (taken.asks !== undefined) following.asks.push(...taken.asks);
     if (books.hasRuns && !(yield* follow(image, following, turn, index, env))) break;
   }
-  return ended(image, turn, before, following, env);
-}
-
-/** What an entity owed before its turn. */
-interface Owed {
-  readonly dueAt: number | undefined;
-  readonly attempts: boolean;
-}
-function owedBy(books: Bookkeeping): Owed {
-  return { dueAt: wakeAtMs(books), attempts: owesAttempts(books) };
+  return ended(image, turn, following, env);
 }
 
 /** The end of a turn: the agenda hears of what is owed earlier than before (U6), and what did not fit stays known (L4). */
-function ended(image: Image, turn: Collected, before: Owed, following: Following | undefined, env: TurnEnv): TurnResult {
+function ended(image: Image, turn: Collected, following: Following | undefined, env: TurnEnv): TurnResult {
   const { books } = image;
   const asks = books.hasRuns && following !== undefined ? following.asks : NO_ASKS;
   const more = following?.more === true || asks.length > 0;
   const due = wakeAtMs(books);
-  const isEarlier = due !== undefined && (before.dueAt === undefined || due < before.dueAt);
-  if (!more && !isEarlier && !(owesAttempts(books) && !before.attempts) && !books.advanceDue) return turn;
+  const isEarlier = due !== undefined && (turn.dueBefore === undefined || due < turn.dueBefore);
+  if (!more && !isEarlier && !(owesAttempts(books) && !turn.owedAttempts) && !books.advanceDue) return turn;
   const at = more ? env.nowMs : (due ?? env.nowMs);
   const incarnation = owesAttempts(books) ? { incarnation: env.runs.incarnation } : {};
   const advance = more ? { advance: true as const, ...(asks.length > 0 ? { asks } : {}) } : {};
@@ -212,9 +195,17 @@ class Collected implements TurnResult {
   recordsUpTo: readonly number[] = NO_NUMBERS;
   bytes = 0;
   effects: readonly Effect[] = NO_EFFECTS;
+  /** What the entity owed before. */
+  readonly dueBefore: number | undefined;
+  readonly owedAttempts: boolean;
   #records: NewRecord[] | undefined;
   #decisions: Decision[] | undefined;
   #recordsUpTo: number[] | undefined;
+
+  constructor(books: Bookkeeping) {
+    this.dueBefore = wakeAtMs(books);
+    this.owedAttempts = owesAttempts(books);
+  }
 
   add(records: readonly NewRecord[]): void {
     if (records.length === 0) return;
