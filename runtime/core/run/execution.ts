@@ -1,8 +1,8 @@
 import type { AnyDurableHandler } from '../definition/types.ts';
-import { PerdureError } from '../errors.ts';
+import { isPerdureError, PerdureError } from '../errors.ts';
 import { journal, type ScheduledCall, type SentSignal, type StallReason } from '../journal.ts';
 import { LIMITS } from '../limits.ts';
-import { CancelledError } from '../rejection.ts';
+import { CancelledError, isRejection } from '../rejection.ts';
 import type { TurnContext } from '../turn/context.ts';
 import { Awaited } from './awaited.ts';
 import { Idlers } from './idlers.ts';
@@ -13,7 +13,11 @@ import { PendingCalls, type Waiting } from './pending-calls.ts';
 import type { RunHost } from './scope.ts';
 import { type RunIdentity, Segments } from './segments.ts';
 
-export type Settled = { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly error: unknown };
+/** How a handler ended. `hasWaited`: a saga of the run was open then, and has ended since (E5). */
+export type Settled = { readonly hasWaited: boolean } & (
+  | { readonly kind: 'returned'; readonly value: unknown }
+  | { readonly kind: 'threw'; readonly error: unknown }
+);
 
 /** What is recorded of something that is waited for. */
 export type Asked = { readonly sent: SentSignal } | { readonly scheduled: ScheduledCall };
@@ -32,6 +36,7 @@ export interface Begun {
  * E2. User code asks for things only inside an open segment (S1 of segments.ts).
  * E3. A promise settles only by a trigger (or at a point of the drain that is the same in every execution), never by time or I/O.
  * E4. Cancellation is delivered once: to the waits that are open, or instead of the next thing started.
+ * E5. A handler has settled when its sagas have ended too, each finished or undone. Only a defect does not wait: it stalls the run as it stands.
  */
 export class RunExecution {
   readonly identity: RunIdentity;
@@ -40,6 +45,8 @@ export class RunExecution {
   readonly calls = new PendingCalls();
   readonly idlers = new Idlers();
   settled: Settled | undefined;
+  /** Sagas in no other saga that have not ended. */
+  openSagas = 0;
   /** The handler asked to stop here until an operator says otherwise. */
   stall: StallReason | undefined;
   /** Was the run asked to stop, and is it still to be told? */
@@ -64,18 +71,26 @@ export class RunExecution {
 
   /** Starts the handler. */
   start(handler: AnyDurableHandler, context: unknown, input: unknown): void {
-    const settle = (settled: Settled) => {
-      this.settled = settled;
+    const threw = (error: unknown) => {
+      if (endsRun(error)) this.#settle({ kind: 'threw', error, hasWaited: this.openSagas > 0 });
+      else this.settled = { kind: 'threw', error, hasWaited: false };
     };
     try {
       const returned: unknown = this.host.scoped(this.segments.scope, () => handler(context, input));
-      Promise.resolve(returned).then(
-        (value: unknown) => settle({ kind: 'returned', value }),
-        (error: unknown) => settle({ kind: 'threw', error }),
-      );
+      Promise.resolve(returned).then((value: unknown) => this.#settle({ kind: 'returned', value, hasWaited: this.openSagas > 0 }), threw);
     } catch (error) {
-      settle({ kind: 'threw', error });
+      threw(error);
     }
+  }
+
+  #settle(settled: Settled): void {
+    if (!settled.hasWaited) this.settled = settled;
+    else
+      void this.idlers
+        .until(() => this.openSagas === 0)
+        .then(() => {
+          this.settled = settled;
+        });
   }
 
   /** Hands a trigger (other than `started`) to the promises that wait for it. */
@@ -124,6 +139,11 @@ export class RunExecution {
     if (way === 'first') context.add(journal('VersionMarked', { change }, this.identity.meta), change.length + 48);
     return way !== 'old';
   }
+}
+
+/** Is it one of the ends of a run, and no defect? */
+function endsRun(error: unknown): boolean {
+  return isRejection(error) || isPerdureError(error, 'cancelled');
 }
 
 /**

@@ -44,6 +44,11 @@ export class SagaScope {
     outer.#inner.add(this);
   }
 
+  /** Is it in no other saga? */
+  get isOutermost(): boolean {
+    return this.#outer === undefined;
+  }
+
   /** Is none of its calls open, nor of the sagas in it, and is none of these being undone? */
   get isSettled(): boolean {
     if (this.#open.size > 0) return false;
@@ -112,6 +117,8 @@ export type CallShielded = (what: unknown, stepCall: number | undefined) => Prom
 /** Runs a body in a saga. Rejects with what the body threw, after everything was undone. */
 export async function runSaga<O>(execution: RunExecution, scope: SagaScope, body: () => Promise<O>, call: CallShielded): Promise<O> {
   const settled = () => execution.idlers.until(() => scope.isSettled);
+  const count = scope.isOutermost ? 1 : 0;
+  execution.openSagas += count;
   try {
     const value = await body();
     if (!scope.isSettled) await settled();
@@ -125,6 +132,7 @@ export async function runSaga<O>(execution: RunExecution, scope: SagaScope, body
     throw error;
   } finally {
     scope.leave();
+    execution.openSagas -= count;
   }
 }
 

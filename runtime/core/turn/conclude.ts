@@ -28,7 +28,8 @@ import { done } from './step.ts';
  * What a segment of a durable handler comes to when its drain is over.
  *
  * Invariants:
- * Z1. A rejection and a defect discard what the segment asked for; everything else keeps it.
+ * Z1. A rejection and a defect discard what the segment asked for; everything else keeps it. So does a rejection that waited for other sagas of the run:
+ *     what they asked for stands.
  * Z2. A run that ends closes all that it waits for: what it called is asked to stop, and nobody waits for the rest. Its caller gets one reply.
  * Z3. A defect, and a run that waits for nothing of the runtime's, stalls the run and nothing else.
  */
@@ -67,7 +68,11 @@ export function conclude(image: Image, run: Belonging, execution: RunExecution, 
   }
   if (settled.kind === 'threw' && isRejection(settled.error)) {
     const flaw = flawOf(settled.error);
-    return flaw === undefined ? rejected(image, run, execution, settled.error) : stalled(image, run, 'segment', flaw);
+    if (flaw !== undefined) return stalled(image, run, 'segment', flaw);
+    const outcome = rejectedOutcome(image, settled.error);
+    return settled.hasWaited
+      ? ended(image, run, execution, context, state, outcome)
+      : rejected(image, run, execution, settled.error, outcome);
   }
   if (settled.kind === 'threw' && !isPerdureError(settled.error, 'cancelled')) return stalled(image, run, 'segment', settled.error);
   try {
@@ -184,16 +189,20 @@ function ended(image: Image, run: Belonging, execution: RunExecution, context: T
   };
 }
 
-function rejected(image: Image, run: Belonging, execution: RunExecution, rejection: Rejection): Concluded {
-  const { code, details = null, message } = rejection;
+type RejectedOutcome = Extract<Outcome, { kind: 'rejected' }>;
+
+function rejectedOutcome(image: Image, { code, details = null, message, by: said }: Rejection): RejectedOutcome {
   const { type } = image.definition;
   // Its own "no" names the entity that said it; a callee's keeps its origin.
-  const by = rejection.by === type || rejection.by === '' ? `${type}/${image.id}` : rejection.by;
-  const outcome: Outcome = { kind: 'rejected', code, details, by, message };
+  const by = said === type || said === '' ? `${type}/${image.id}` : said;
+  return { kind: 'rejected', code, details, by, message };
+}
+
+function rejected(image: Image, run: Belonging, execution: RunExecution, rejection: Rejection, outcome: RejectedOutcome): Concluded {
   const answer = answerOf(image, run, outcome);
   const records = [...closingRecords(image, run, execution, NONE), ...endRecords(run, outcome)];
   const effects = [...aborts(image, run), ...told(run, answer)];
-  const bytes = records.length * REPLY_OVERHEAD + plainSize(details, 'details') * 2;
+  const bytes = records.length * REPLY_OVERHEAD + plainSize(outcome.details, 'details') * 2;
   return { kind: 'rejected', records, state: image.state, bytes, effects, asks: NONE, answer, rejection };
 }
 

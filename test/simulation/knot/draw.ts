@@ -18,8 +18,6 @@ interface Setting {
   readonly chain: readonly string[];
   /** Whatever throws here ends the run: nothing around it catches or undoes. */
   readonly isBare: boolean;
-  /** Whoever stands around it waits for its end: a saga that its run leaves behind is neither done nor undone. */
-  readonly isKept: boolean;
 }
 /** Steps left to draw: programs are small. */
 interface Budget {
@@ -60,7 +58,7 @@ export function drawKnot(told: { readonly from: string; readonly n: number }, di
 export function drawProgram(dice: Dice, chain: readonly string[]): Step {
   const budget = { left: dice.int(2, 10) };
   const length = dice.int(1, 4);
-  const setting = { depth: 3, chain, isBare: true, isKept: true };
+  const setting = { depth: 3, chain, isBare: true };
   return { do: 'seq', steps: Array.from({ length }, () => drawStep(dice, setting, budget)) };
 }
 
@@ -112,17 +110,16 @@ function drawChore(dice: Dice): Chore {
 function drawGroup(dice: Dice, setting: Setting, budget: Budget): Step {
   const inner = { ...setting, depth: setting.depth - 1 };
   const covered = { ...inner, isBare: false };
-  const left = { ...inner, isKept: false };
   const several = (of: Setting) => Array.from({ length: dice.int(1, 3) }, () => drawStep(dice, of, budget));
   const makes: readonly (readonly [weight: number, make: () => Step])[] = [
     [1, () => ({ do: 'seq', steps: several(inner) })],
-    [1.2, () => ({ do: 'all', steps: several(left) })],
-    [0.5, () => ({ do: dice.pick(['race', 'any']), steps: several({ ...left, isBare: false }) })],
+    [1.2, () => ({ do: 'all', steps: several(inner) })],
+    [0.5, () => ({ do: dice.pick(['race', 'any']), steps: several(covered) })],
     [0.4, () => ({ do: 'settled', steps: several(covered) })],
-    [0.8, () => ({ do: 'map', steps: several(left), concurrency: dice.int(1, 2) })],
+    [0.8, () => ({ do: 'map', steps: several(inner), concurrency: dice.int(1, 2) })],
     [1.2, () => ({ do: 'try', step: drawStep(dice, covered, budget) })],
     [0.8, () => ({ do: 'seq', steps: [{ do: 'try', step: drawLeaf(dice, covered) }, drawLeaf(dice, setting)] })],
-    [setting.isKept ? 2 : 0, () => drawSaga(dice, covered, budget)],
+    [2, () => drawSaga(dice, covered, budget)],
     [2.5, () => drawCall(dice, setting.chain)],
   ];
   return drawn(dice, makes);
@@ -145,7 +142,7 @@ function drawCall(dice: Dice, chain: readonly string[]): Step {
   const name: RunName = dice.pick(['work', 'work', 'queue', 'only']);
   const small = (of: readonly string[]): Step => {
     const budget = { left: dice.int(1, 4) };
-    return drawStep(dice, { depth: 1, chain: of, isBare: true, isKept: true }, budget);
+    return drawStep(dice, { depth: 1, chain: of, isBare: true }, budget);
   };
   if (name === 'work') return { do: 'run', id: dice.pick(IDS), name, program: small(chain) };
   if (name === 'only') return { do: 'run', id: dice.pick(WORKFLOWS), name, program: small(chain) };

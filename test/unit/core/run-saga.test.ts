@@ -280,4 +280,93 @@ describe('sagas', () => {
     ]);
     expect(world.outcomeOf('go')).toEqual({ kind: 'cancelled' });
   });
+
+  it('E5, Z1: a run ends when its other saga has ended too, and what that one asked for stands', async () => {
+    const world = await everyWay(
+      () =>
+        doing({
+          go: async (run) => {
+            await Promise.all([
+              run.saga(async (saga) => {
+                saga.compensate(refund('a'));
+                await saga.call(pay('a 1'));
+                await saga.call(pay('a 2'));
+                run.emit.Said('a is done');
+              }),
+              run.saga(async (saga) => {
+                saga.compensate(refund('b'));
+                await saga.call(pay('b'));
+              }),
+            ]);
+            return null;
+          },
+        }),
+      async (one) => {
+        await one.signal('go');
+        await one.outcome('go', 2, declined);
+        expect(inputs(one)).toEqual(['a 1', 'b', 'b']);
+        await one.completed('go', 3);
+        expect(one.outcomeOf('go')).toBeUndefined();
+        await one.completed('go', 1);
+        await one.completed('go', 4);
+      },
+    );
+    expect(inputs(world)).toEqual(['a 1', 'b', 'b', 'a 2']);
+    expect(world.said()).toEqual(['a is done']);
+    expect(world.outcomeOf('go')).toMatchObject({ kind: 'rejected', code: 'declined', by: 'pay' });
+  });
+
+  it('E5: the loser of a race goes on to its end, and a cancelled run undoes all its sagas', async () => {
+    const world = await everyWay(
+      () =>
+        doing({
+          go: async (run) => {
+            const one = (name: string) =>
+              run.saga(async (saga) => {
+                saga.compensate(refund(name));
+                await saga.call(pay(name));
+                await saga.call(pay(`${name} again`));
+                return name;
+              });
+            await Promise.race([one('a'), one('b')]);
+            return null;
+          },
+        }),
+      async (one) => {
+        await one.signal('go');
+        await one.completed('go', 1);
+        await one.completed('go', 3);
+        expect(one.outcomeOf('go')).toBeUndefined();
+        await one.signal('stop', 'go');
+        await one.completed('go', 2);
+        await one.completed('go', 4);
+      },
+    );
+    expect(inputs(world)).toEqual(['a', 'b', 'a again', 'b']);
+    expect(world.outcomeOf('go')).toMatchObject({ kind: 'completed' });
+  });
+
+  it('E5: a defect does not wait: it stalls the run as it stands, with its other saga', async () => {
+    const world = await everyWay(
+      () =>
+        doing({
+          go: async (run) => {
+            await Promise.all([
+              run.saga(async (saga) => {
+                await saga.call(pay('a'));
+              }),
+              run.sleep(5).then(() => {
+                throw new Error('a mistake');
+              }),
+            ]);
+            return null;
+          },
+        }),
+      async (one) => {
+        await one.signal('go');
+        await one.pass();
+      },
+    );
+    expect(world.of('RunStalled')).toMatchObject([{ code: 'defect', message: expect.stringContaining('a mistake') }]);
+  });
 });
