@@ -6,7 +6,7 @@ import { scenarioOf } from './scenarios.ts';
 import { simulate } from './simulate.ts';
 
 /** Seeds within which a broken runtime must be caught. */
-const SEEDS = 40;
+const SEEDS = 80;
 
 test.each([...VARIANTS, ...DURABLE_VARIANTS])(
   'a runtime that $name is caught by $judge',
