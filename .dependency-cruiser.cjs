@@ -42,8 +42,8 @@ module.exports = {
     rule(
       'adapters-know-ports',
       { path: '^runtime/adapters/([^/]+)' },
-      { path: '^runtime/', pathNot: ['^runtime/(core|ports)', '^runtime/adapters/$1'] },
-      'Adapters know only ports and core types.',
+      { path: '^runtime/', pathNot: ['^runtime/(core|ports)', '^runtime/adapters/($1|shared)/'] },
+      'Adapters know only ports, core types and what they share.',
     ),
     rule(
       'only-roots-know-adapters',

@@ -1,6 +1,7 @@
 import { PerdureError } from '../../core/errors.ts';
 import type { Commit, Position, Revision, StoredTurn, StreamName } from '../../core/record.ts';
 import type { EventStore, Settled, SubscribeOptions, Subscription } from '../../ports/event-store.ts';
+import type { Tail } from '../shared/tail.ts';
 import type { Forgetter } from './forgetter.ts';
 import type { Heads } from './heads.ts';
 import type { IndexFlusher } from './index-flusher.ts';
@@ -10,7 +11,6 @@ import type { Segments } from './segments.ts';
 import type { StoreDirectory } from './store-directory.ts';
 import type { StreamIndex } from './stream-index.ts';
 import type { StreamReader } from './stream-reader.ts';
-import type { Tail } from './tail.ts';
 
 /** The parts of an open store; `openEmbeddedStore` puts them together. */
 export interface EmbeddedParts {

@@ -2,13 +2,13 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { PerdureError } from '../../core/errors.ts';
 import type { Position, Revision, StreamName } from '../../core/record.ts';
+import type { Tail } from '../shared/tail.ts';
 import { blankFrame } from './frame.ts';
 import type { Heads } from './heads.ts';
 import type { LogFiles } from './log-files.ts';
 import type { Segments } from './segments.ts';
 import type { StreamIndex } from './stream-index.ts';
 import type { StreamReader } from './stream-reader.ts';
-import type { Tail } from './tail.ts';
 
 /**
  * Forgetting: unreadable at once, then gone from the files.

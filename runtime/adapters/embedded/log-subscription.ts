@@ -1,10 +1,10 @@
 import { LIMITS } from '../../core/limits.ts';
 import type { Position, Revision, StoredTurn, StreamName } from '../../core/record.ts';
 import { type SubscribeOptions, type Subscription, type SubscriptionBatch, wants, wantsStream } from '../../ports/event-store.ts';
+import { type Collected, collect, type Tail, trimmed } from '../shared/tail.ts';
 import { BlockScan } from './block-scan.ts';
 import { frameInfo, readTurn } from './frame.ts';
 import type { Segments } from './segments.ts';
-import { mayWant, type Tail } from './tail.ts';
 
 /**
  * A subscription: from disk while it is behind, from the tail when it has caught up, back to disk if it falls behind.
@@ -24,13 +24,6 @@ export interface LogSubscriptionOptions {
   /** The rewrite of frames under way, if any. */
   readonly rewriting: () => Promise<unknown> | undefined;
   readonly closed: (subscription: LogSubscription) => void;
-}
-
-const NONE: readonly StoredTurn[] = [];
-
-interface Collected {
-  readonly turns: StoredTurn[];
-  readonly checkpoint: Position;
 }
 
 export class LogSubscription implements Subscription {
@@ -57,6 +50,7 @@ export class LogSubscription implements Subscription {
     if (this.#iterated) throw new Error('a subscription is iterated once');
     this.#iterated = true;
     const { tail, subscribe } = this.#options;
+    const trim = (turn: StoredTurn) => this.#trim(turn);
     let cursor = subscribe.from;
     try {
       for (let first = true; !this.#done; ) {
@@ -66,7 +60,7 @@ export class LogSubscription implements Subscription {
         }
         if (this.#done) break;
         first = false;
-        const { turns, checkpoint } = this.#fromTail(cursor) ?? (await this.#fromDisk(cursor));
+        const { turns, checkpoint } = collect(tail, subscribe, cursor, trim) ?? (await this.#fromDisk(cursor));
         cursor = checkpoint;
         yield { turns, checkpoint, caughtUp: checkpoint >= tail.end };
         if (!this.#done) tail.reached(this, cursor);
@@ -74,26 +68,6 @@ export class LogSubscription implements Subscription {
     } finally {
       this.close();
     }
-  }
-
-  #fromTail(cursor: Position): Collected | undefined {
-    const { subscribe, tail } = this.#options;
-    const blocks = tail.blocksFrom(cursor);
-    if (blocks === undefined) return undefined;
-    const turns: StoredTurn[] = [];
-    let checkpoint = cursor;
-    const until = cursor + LIMITS.maxSubscriptionBytes;
-    for (const block of blocks) {
-      const isWanted = mayWant(subscribe, block);
-      for (const turn of isWanted ? block.turns : NONE) {
-        if (turn.position < cursor) continue;
-        if (turns.length >= LIMITS.maxSubscriptionTurns || turn.position > until) return { turns, checkpoint: turn.position };
-        const kept = wants(subscribe, turn.stream, turn.records) ? this.#trim(turn) : undefined;
-        if (kept !== undefined) turns.push(kept);
-      }
-      checkpoint = block.end;
-    }
-    return { turns, checkpoint };
   }
 
   async #fromDisk(cursor: Position): Promise<Collected> {
@@ -133,9 +107,6 @@ export class LogSubscription implements Subscription {
 
   #trim(turn: StoredTurn): StoredTurn | undefined {
     const { forgotten } = this.#options;
-    const skip = forgotten.size === 0 ? 0 : (forgotten.get(turn.stream) ?? 0) - turn.firstRevision;
-    if (skip <= 0) return turn;
-    if (skip >= turn.records.length) return undefined;
-    return { ...turn, firstRevision: turn.firstRevision + skip, position: turn.position + skip, records: turn.records.slice(skip) };
+    return forgotten.size === 0 ? turn : trimmed(turn, forgotten.get(turn.stream) ?? 0);
   }
 }

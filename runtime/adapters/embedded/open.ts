@@ -1,4 +1,5 @@
-import type { Commit, Revision, StreamName } from '../../core/record.ts';
+import type { Commit, Position, Revision, StoredTurn, StreamName } from '../../core/record.ts';
+import { Tail } from '../shared/tail.ts';
 import { EmbeddedEventStore } from './event-store.ts';
 import { applyRedo, Forgetter } from './forgetter.ts';
 import { MAX_BLOCK_BYTES, SEGMENT_BYTES } from './format.ts';
@@ -11,7 +12,6 @@ import { Segments } from './segments.ts';
 import { openDirectory, type StoreDirectory } from './store-directory.ts';
 import { StreamIndex, type Through } from './stream-index.ts';
 import { StreamReader } from './stream-reader.ts';
-import { Tail } from './tail.ts';
 
 /**
  * Opens the embedded store: lock, identity, redo, index, recovery, in this order.
@@ -113,7 +113,7 @@ async function start(
     maxBlockBytes: Math.min(MAX_BLOCK_BYTES, directory.identity.segmentBytes),
     standing: (commit: Commit) => reader.turnAt(heads.get(commit.stream), commit.expectedRevision + 1),
     durable: (batch, begin, end) => {
-      tail.push(batch.commits, batch.positions, begin, end);
+      tail.push(() => batch.commits.map((commit, index) => turnOf(commit, batch.positions[index] ?? begin)), begin, end);
       flusher.changed();
     },
     admitted: () => flusher.admitted(),
@@ -123,6 +123,12 @@ async function start(
   await forgetter.resume();
   flusher.changed();
   return new EmbeddedEventStore({ directory, segments, index, heads, reader, writer, flusher, forgetter, tail, forgotten });
+}
+
+/** Not the commit itself: it may carry whatever its writer needs, and would keep that alive. */
+function turnOf(commit: Commit, position: Position): StoredTurn {
+  const { stream, expectedRevision, turnId, time, records } = commit;
+  return { stream, firstRevision: expectedRevision + 1, position, turnId, time, records };
 }
 
 async function recover(

@@ -1,8 +1,9 @@
-import type { Commit, Position, StoredTurn } from '../../core/record.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { Position, Revision, StoredTurn } from '../../core/record.ts';
 import { type SubscribeOptions, wants } from '../../ports/event-store.ts';
 
 /**
- * The newest durable blocks in memory, for subscriptions that keep up, and the bell that wakes them.
+ * The newest durable blocks of a log in memory, for subscriptions that keep up, and the bell that wakes them.
  *
  * Invariants:
  * G1. The blocks kept are the newest ones without a gap: if the tail covers a position it has every turn from there on.
@@ -54,14 +55,14 @@ export class Tail {
     this.#release();
   }
 
-  /** A block became durable. */
-  push(commits: readonly Commit[], positions: readonly Position[], start: Position, end: Position): void {
+  /** A block became durable: its turns, which nobody changes any more. */
+  push(made: () => readonly StoredTurn[], start: Position, end: Position): void {
     this.#end = end;
     if (this.#readers.size === 0) {
       this.#from = end;
       return;
     }
-    const turns = commits.map((commit, index) => turnOf(commit, positions[index] ?? start));
+    const turns = made();
     const block = { turns, types: typesOf(turns), start, end };
     this.#blocks.push(block);
     this.#bytes += end - start;
@@ -136,7 +137,7 @@ export class Tail {
 }
 
 /** Can the block hold anything that the subscription wants, by its types? */
-export function mayWant({ types }: SubscribeOptions, block: TailBlock): boolean {
+function mayWant({ types }: SubscribeOptions, block: TailBlock): boolean {
   return types === undefined || types.some((type) => block.types.has(type));
 }
 
@@ -150,8 +151,44 @@ interface KeptBlock extends TailBlock {
   readonly start: Position;
 }
 
-/** Not the commit itself: it may carry whatever its writer needs, and would keep that alive. */
-function turnOf(commit: Commit, position: Position): StoredTurn {
-  const { stream, expectedRevision, turnId, time, records } = commit;
-  return { stream, firstRevision: expectedRevision + 1, position, turnId, time, records };
+/** What a subscription has read: turns that it wants, and where to go on. */
+export interface Collected {
+  readonly turns: StoredTurn[];
+  readonly checkpoint: Position;
+}
+
+/**
+ * What a subscription wants of the tail from `cursor` on, bounded in count and bytes; undefined if that has left the tail. `trim` drops what was
+ * forgotten since.
+ */
+export function collect(
+  tail: Tail,
+  options: SubscribeOptions,
+  cursor: Position,
+  trim: (turn: StoredTurn) => StoredTurn | undefined,
+): Collected | undefined {
+  const blocks = tail.blocksFrom(cursor);
+  if (blocks === undefined) return undefined;
+  const turns: StoredTurn[] = [];
+  let checkpoint = cursor;
+  const until = cursor + LIMITS.maxSubscriptionBytes;
+  for (const block of blocks) {
+    for (const turn of mayWant(options, block) ? block.turns : NONE) {
+      if (turn.position < cursor) continue;
+      if (turns.length >= LIMITS.maxSubscriptionTurns || turn.position > until) return { turns, checkpoint: turn.position };
+      const kept = wants(options, turn.stream, turn.records) ? trim(turn) : undefined;
+      if (kept !== undefined) turns.push(kept);
+    }
+    checkpoint = Math.max(checkpoint, block.end);
+  }
+  return { turns, checkpoint };
+}
+const NONE: readonly StoredTurn[] = [];
+
+/** A turn without its records before revision `before`; undefined if that leaves none. */
+export function trimmed(turn: StoredTurn, before: Revision): StoredTurn | undefined {
+  const skip = before - turn.firstRevision;
+  if (skip <= 0) return turn;
+  if (skip >= turn.records.length) return undefined;
+  return { ...turn, firstRevision: turn.firstRevision + skip, position: turn.position + skip, records: turn.records.slice(skip) };
 }

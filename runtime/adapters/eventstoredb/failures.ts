@@ -1,0 +1,29 @@
+import { errorText, PerdureError } from '../../core/errors.ts';
+import type { AppendResult } from './append-result.ts';
+
+/** What the client's errors are: those of a command have a `type`, those of the connection a code of gRPC. */
+function typeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return '';
+  return 'type' in error && typeof error.type === 'string' ? error.type : '';
+}
+
+/** There is no such stream, or nothing of it is left. */
+export function isNoStream(error: unknown): boolean {
+  return typeOf(error) === 'stream-not-found' || typeOf(error) === 'no-stream';
+}
+
+/** The server does not take the position that a read was to begin at. */
+export function isBadPosition(error: unknown): boolean {
+  return typeOf(error) === 'invalid-argument';
+}
+
+/** An error of the store as the runtime's. */
+export function storeFailed(error: unknown): PerdureError {
+  return new PerdureError('store-failed', `EventStoreDB: ${errorText(error)}`, undefined, { cause: error });
+}
+
+/** An append that did not become what it should. */
+export function appendFailed(stream: string, result: Exclude<AppendResult, { kind: 'appended' }>): PerdureError {
+  const what = result.kind === 'wrong-revision' ? `somebody else appended (revision ${result.current})` : result.message;
+  return new PerdureError('store-failed', `EventStoreDB: ${stream}: ${what}`);
+}

@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import { PerdureError } from '../../core/errors.ts';
+import { appendFailed } from './failures.ts';
+import { STORE_STREAM } from './names.ts';
+import type { Reads } from './reads.ts';
+import { jsonEvent, type SystemAppends } from './system-appends.ts';
+
+/** What a store was made with, for ever. */
+export interface Identity {
+  readonly storeId: string;
+  readonly partitions: number;
+}
+
+/** The identity of a store; made if it has none. Throws `store-mismatch` for other partitions than it was made with, `store-failed`. */
+export async function identityOf(appends: SystemAppends, reads: Reads, partitions: number): Promise<Identity> {
+  const found = (await readIdentity(reads)) ?? (await makeIdentity(appends, reads, partitions));
+  if (found.partitions !== partitions) {
+    throw new PerdureError(
+      'store-mismatch',
+      `the store was made with ${found.partitions} partitions, the configuration says ${partitions}: set PERDURE_PARTITIONS=${found.partitions}`,
+    );
+  }
+  return found;
+}
+
+async function makeIdentity(appends: SystemAppends, reads: Reads, partitions: number): Promise<Identity> {
+  const made: Identity = { storeId: randomUUID(), partitions };
+  const result = await appends.append(STORE_STREAM, -1, [jsonEvent('perdure.store', made)]);
+  if (result.kind === 'appended') return made;
+  // Another node was quicker, or the answer was lost: whichever stands counts.
+  const found = await readIdentity(reads);
+  if (found === undefined) throw appendFailed(STORE_STREAM, result);
+  return found;
+}
+
+async function readIdentity(reads: Reads): Promise<Identity | undefined> {
+  const event = await reads.at(STORE_STREAM, 0);
+  if (event === undefined) return undefined;
+  const { storeId, partitions } = event.data as Partial<Identity>;
+  if (typeof storeId !== 'string' || typeof partitions !== 'number')
+    throw new PerdureError('store-corrupt', `the first event of ${STORE_STREAM} is not what a store is known by`);
+  return { storeId, partitions };
+}

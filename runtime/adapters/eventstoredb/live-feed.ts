@@ -1,0 +1,161 @@
+import { type EventStoreDBClient, START, streamNameFilter } from '@eventstore/db-client';
+import { errorText } from '../../core/errors.ts';
+import type { Position, StoredTurn } from '../../core/record.ts';
+import { nextDelayMs, type RetryPolicy } from '../../core/retry.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Tail } from '../shared/tail.ts';
+import type { Forgotten } from './forgotten.ts';
+import { FORGOTTEN_STREAM, SUBSCRIBED } from './names.ts';
+import { placeOf, type Reads } from './reads.ts';
+import type { ReadEvent } from './record-codec.ts';
+import type { Turns } from './turns.ts';
+
+/**
+ * What is appended by anybody, as it comes: one subscription of the whole node, decoded once, that fills the tail from which all others are served.
+ *
+ * Invariants:
+ * L1. The tail has no gap: after a loss the feed goes on behind the last event that it was handed, never from what the server says it has looked at,
+ *     which may be ahead of events that are still on their way.
+ * L2. An error, an end and a silence while the log has grown are one thing: lost. It comes back after a back-off, for ever, until it is closed.
+ */
+export interface LiveFeedParts {
+  readonly client: EventStoreDBClient;
+  readonly reads: Reads;
+  readonly turns: Turns;
+  readonly forgotten: Forgotten;
+  readonly tail: Tail;
+  readonly clock: Clock;
+  /** How long nothing may come while the log grows, in milliseconds. */
+  readonly silenceMs: number;
+  readonly notice: (message: string) => void;
+}
+
+const AGAIN: RetryPolicy = { initialMs: 50, factor: 2, maxMs: 2_000, attempts: Number.POSITIVE_INFINITY };
+/** Records looked at by the server between two filtered ones before it reads on: large, because nearly all are wanted. */
+const FILTER = streamNameFilter({ regex: SUBSCRIBED, maxSearchWindow: 512 });
+
+export class LiveFeed {
+  readonly #parts: LiveFeedParts;
+  /** Behind the last event that was handed over. */
+  #reached: Position;
+  #pending: (StoredTurn | Promise<StoredTurn | undefined>)[] = [];
+  #pendingEnd: Position;
+  #isFlushing = false;
+  #subscription: Subscribed | undefined;
+  #losses = 0;
+  #heardMs = 0;
+  #isClosed = false;
+  #stopWatching: (() => void) | undefined;
+
+  /** Follows the log from `head` on. */
+  constructor(parts: LiveFeedParts, head: Position) {
+    this.#parts = parts;
+    this.#reached = head;
+    this.#pendingEnd = head;
+    this.#subscribe();
+    this.#watch();
+  }
+
+  /** Times that the subscription was lost. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopWatching?.();
+    const subscription = this.#subscription;
+    this.#subscription = undefined;
+    await subscription?.unsubscribe();
+  }
+
+  #subscribe(): void {
+    if (this.#isClosed) return;
+    const from = this.#reached === 0 ? START : placeOf(this.#reached - 1);
+    this.#heardMs = this.#parts.clock.now();
+    const subscription: Subscribed = this.#parts.client.subscribeToAll({ fromPosition: from, filter: FILTER, requiresLeader: true });
+    this.#subscription = subscription;
+    const lost = (why: string) => this.#lost(subscription, why);
+    subscription.on('data', ({ event }) => {
+      if (this.#subscription === subscription && event !== undefined) this.#heard(event);
+    });
+    subscription.on('error', (error) => lost(errorText(error)));
+    subscription.on('end', () => lost('the server ended it'));
+    subscription.on('close', () => lost('it was closed'));
+  }
+
+  #heard(event: ReadEvent): void {
+    const position = Number(event.position?.commit ?? 0n);
+    this.#heardMs = this.#parts.clock.now();
+    if (position < this.#reached) return;
+    this.#reached = position + 1;
+    this.#pendingEnd = position + 1;
+    if (event.streamId === FORGOTTEN_STREAM) this.#parts.forgotten.note(event.data);
+    else {
+      const turn = this.#parts.turns.of(event);
+      if (turn !== undefined) this.#pending.push(turn);
+    }
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    // What one read of the socket brought makes one block.
+    this.#parts.clock.soon(() => void this.#flush());
+  }
+
+  async #flush(): Promise<void> {
+    const { tail } = this.#parts;
+    const pending = this.#pending;
+    const end = this.#pendingEnd;
+    this.#pending = [];
+    try {
+      const turns = pending.some((turn) => turn instanceof Promise) ? await Promise.all(pending) : pending;
+      const known = turns.filter((turn) => turn !== undefined && !(turn instanceof Promise)) as readonly StoredTurn[];
+      tail.push(() => known, tail.end, end);
+      this.#losses = 0;
+      this.#isFlushing = false;
+      if (this.#pending.length > 0) void this.#flush();
+    } catch (error) {
+      this.#isFlushing = false;
+      this.#pending = [];
+      // A payload could not be fetched: from the last block on everything is read again.
+      this.#reached = tail.end;
+      this.#pendingEnd = tail.end;
+      if (this.#subscription !== undefined) this.#lost(this.#subscription, errorText(error));
+    }
+  }
+
+  #lost(subscription: Subscribed, why: string): void {
+    if (this.#subscription !== subscription || this.#isClosed) return;
+    this.#subscription = undefined;
+    this.#losses += 1;
+    subscription
+      .unsubscribe()
+      .catch((error: unknown) => this.#parts.notice(`a subscription that was lost could not be ended: ${errorText(error)}`));
+    if (this.#losses === 1) this.#parts.notice(`the subscription to the log was lost (${why}); it is begun again`);
+    this.#parts.clock.after(nextDelayMs(AGAIN, this.#losses, 0.5) ?? AGAIN.maxMs, () => this.#subscribe());
+  }
+
+  /** Silence is no proof of loss: only if the log has grown meanwhile. */
+  #watch(): void {
+    const { clock, reads, silenceMs } = this.#parts;
+    this.#stopWatching = clock.after(silenceMs, () => {
+      const subscription = this.#subscription;
+      if (subscription !== undefined && clock.now() - this.#heardMs >= silenceMs) {
+        reads.head().then(
+          (head) => {
+            if (head > this.#reached && clock.now() - this.#heardMs >= silenceMs)
+              this.#lost(subscription, 'it is silent, and the log has grown');
+          },
+          (error: unknown) => this.#lost(subscription, errorText(error)),
+        );
+      }
+      this.#watch();
+    });
+  }
+}
+
+interface Subscribed {
+  on(event: 'data', listener: (resolved: { readonly event?: ReadEvent | undefined }) => void): unknown;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  on(event: 'end' | 'close', listener: () => void): unknown;
+  unsubscribe(): Promise<void>;
+}

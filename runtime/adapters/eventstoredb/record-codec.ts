@@ -1,0 +1,115 @@
+import { Packr } from 'msgpackr';
+import type { NewRecord, RecordMeta, Revision, StoredTurn } from '../../core/record.ts';
+import type { ProposedEvent } from './appender.ts';
+
+/**
+ * A record as an event of the store: its type is the event's, its data msgpack or JSON (the content type tells which), its metadata JSON, so that people
+ * read it in the store's own tools.
+ *
+ * Invariants:
+ * D1. The same record of the same turn is the same bytes under the same id, however often it is encoded.
+ * D2. Turns are handed out record by record: each has a position of its own in the log, and only places of events can be gone on from.
+ */
+export type PayloadFormat = 'msgpack' | 'json';
+
+/** Metadata of an event: that of its record, its turn, and what the store's own tools look for. */
+interface EventMeta extends Omit<RecordMeta, 'correlation' | 'causation'> {
+  readonly turn: string;
+  /** Turn time, milliseconds since 1970. */
+  readonly time: number;
+  readonly $correlationId?: string;
+  readonly $causationId?: string;
+  /** Where the data stands that was too large to stand here. */
+  readonly blob?: number;
+}
+
+/** An event as the client hands it out. */
+export interface ReadEvent {
+  readonly id: string;
+  readonly streamId: string;
+  readonly revision: bigint;
+  readonly type: string;
+  readonly isJson: boolean;
+  readonly data: unknown;
+  readonly metadata?: unknown;
+  readonly created: Date;
+  readonly position?: { readonly commit: bigint } | undefined;
+}
+
+const packr = new Packr({ useRecords: false, copyBuffers: true });
+const NOTHING = new Uint8Array(0);
+
+/** The data of a record as it is stored. */
+export function packData(data: unknown, format: PayloadFormat): Uint8Array {
+  return format === 'json' ? Buffer.from(JSON.stringify(data)) : Uint8Array.prototype.slice.call(packr.pack(data));
+}
+
+/** Reads data back that `packData` made. */
+export function unpackData(bytes: Uint8Array, format: PayloadFormat): unknown {
+  return format === 'json' ? JSON.parse(Buffer.from(bytes).toString()) : packr.unpack(bytes);
+}
+
+/** The event of record `index` of a turn. With `blob`, its data stands at that revision of the stream's blobs. */
+export function eventOf(
+  record: NewRecord,
+  turn: { readonly turnId: string; readonly time: number },
+  index: number,
+  data: Uint8Array,
+  format: PayloadFormat,
+  blob?: Revision,
+): ProposedEvent {
+  const { correlation, causation, ...rest } = record.meta;
+  const $correlationId = correlation ?? rest.signal;
+  const meta: EventMeta = {
+    ...($correlationId === undefined ? {} : { $correlationId }),
+    ...(causation === undefined ? {} : { $causationId: causation }),
+    turn: turn.turnId,
+    time: turn.time,
+    ...rest,
+    ...(blob === undefined ? {} : { blob }),
+  };
+  const metadata = Buffer.from(JSON.stringify(meta));
+  // An empty payload of type JSON would be no JSON.
+  const isJson = format === 'json' && blob === undefined;
+  return { id: eventId(turn.turnId, index), type: record.type, isJson, data: blob === undefined ? data : NOTHING, metadata };
+}
+
+/** The id of an event: its turn's, which is random, and its place there. Any 16 bytes but zeros are an id to the server. */
+export function eventId(turnId: string, index: number): string {
+  const bytes = Buffer.from(turnId, 'base64url');
+  bytes.writeUInt32BE((bytes.readUInt32BE(12) + index) >>> 0, 12);
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Where the data of an event stands that is not in it, undefined if it is. */
+export function blobOf(event: ReadEvent): Revision | undefined {
+  return isOurs(event.metadata) ? event.metadata.blob : undefined;
+}
+
+/** An event as a turn of one record (D2). What another application wrote is a record of the event's type, so that nothing is passed over unseen. */
+export function turnOf(event: ReadEvent, data = dataOf(event)): StoredTurn {
+  const place = { stream: event.streamId, firstRevision: Number(event.revision), position: Number(event.position?.commit ?? -1n) };
+  if (!isOurs(event.metadata)) {
+    return { ...place, turnId: event.id, time: event.created.getTime(), records: [{ type: event.type, data, meta: {} }] };
+  }
+  const { turn, time, $correlationId, $causationId, blob: _blob, ...rest } = event.metadata;
+  const meta: RecordMeta = {
+    ...rest,
+    ...($correlationId === undefined || $correlationId === rest.signal ? {} : { correlation: $correlationId }),
+    ...($causationId === undefined ? {} : { causation: $causationId }),
+  };
+  return { ...place, turnId: turn, time, records: [{ type: event.type, data, meta }] };
+}
+
+function dataOf({ isJson, data, metadata }: ReadEvent): unknown {
+  if (isJson) return data;
+  if (!(data instanceof Uint8Array)) return null;
+  if (isOurs(metadata)) return metadata.blob === undefined ? packr.unpack(data) : null;
+  // Bytes of another application: kept as text, because records hold plain data.
+  return Buffer.from(data).toString('base64');
+}
+
+function isOurs(metadata: unknown): metadata is EventMeta {
+  return typeof metadata === 'object' && metadata !== null && 'turn' in metadata && 'time' in metadata && typeof metadata.turn === 'string';
+}
