@@ -47,9 +47,9 @@ module.exports = {
     ),
     rule(
       'only-roots-know-adapters',
-      { path: '^runtime/', pathNot: '^runtime/(adapters|testing|start\\.ts|offline\\.ts)' },
+      { path: '^runtime/', pathNot: '^runtime/(adapters|testing|start\\.ts|stores\\.ts|offline\\.ts)' },
       { path: '^runtime/adapters' },
-      'Composition happens in start.ts (a node), offline.ts (a store without a node) and testing only.',
+      'Composition happens in start.ts (a node, with stores.ts), offline.ts (a store without a node) and testing only.',
     ),
     rule('testing-uses-memory', { path: '^runtime/testing' }, { path: '^runtime/adapters/(?!memory)' }, 'Tests of users run in memory.'),
     rule(

@@ -20,10 +20,17 @@ export interface ResolvedConfig {
   readonly apiKeys: readonly string[];
   readonly logLevel: LogLevel;
   readonly maxTurnBytes: number;
+  /** Connection string of EventStoreDB; undefined: streams live in the embedded store. */
+  readonly eventstoreUrl: string | undefined;
+  /** How payloads are written to EventStoreDB; what is there is read whichever it is. */
+  readonly eventstorePayloads: PayloadFormat;
   /** Where the payments activity of the reference entities charges; undefined: the sandbox in the process. */
   readonly paymentsUrl: string | undefined;
   readonly limits: ConfiguredLimits;
 }
+
+const PAYLOAD_FORMATS = ['msgpack', 'json'] as const;
+type PayloadFormat = (typeof PAYLOAD_FORMATS)[number];
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -92,6 +99,22 @@ const TOP = {
     sizeBytes(4_096, 64 * 1024 ** 2),
     'largest append',
   ),
+  eventstoreUrl: setting<string | undefined>(
+    'eventstoreUrl',
+    'EVENTSTORE_URL',
+    undefined,
+    '(embedded store)',
+    word(/^(esdb|kurrentdb)(\+discover)?:\/\/\S{1,4000}$/, 'a connection string, esdb://…'),
+    'EventStoreDB (KurrentDB) that the streams live in',
+  ),
+  eventstorePayloads: setting<PayloadFormat>(
+    'eventstorePayloads',
+    'EVENTSTORE_PAYLOADS',
+    'msgpack',
+    'msgpack',
+    oneOf(PAYLOAD_FORMATS),
+    'how payloads are written there: msgpack or json',
+  ),
   paymentsUrl: setting<string | undefined>(
     'paymentsUrl',
     'PAYMENTS_URL',
@@ -126,7 +149,6 @@ export const SETTINGS: readonly Setting[] = [...Object.values(TOP), ...Object.va
 /** What the design names and this version does not do: set, it must not be ignored. */
 const NOT_YET: Readonly<Record<string, string>> = {
   PERDURE_KAFKA_BROKERS: 'signals from Kafka',
-  PERDURE_EVENTSTORE_URL: 'streams in EventStoreDB',
   PERDURE_POSTGRES_URL: 'rows in PostgreSQL',
   PERDURE_SECRET: 'several nodes',
   PERDURE_URL: 'several nodes',
@@ -163,6 +185,8 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
     apiKeys: value(TOP.apiKeys),
     logLevel: value(TOP.logLevel),
     maxTurnBytes: value(TOP.maxTurnBytes),
+    eventstoreUrl: value(TOP.eventstoreUrl),
+    eventstorePayloads: value(TOP.eventstorePayloads),
     paymentsUrl: value(TOP.paymentsUrl),
     limits: {
       maxQueuedMessages: value(LIMIT_SETTINGS.maxQueuedMessages),
@@ -178,8 +202,11 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   };
 }
 
+/** Settings that may hold a password or a key. */
+const SECRET: ReadonlySet<string> = new Set(['PERDURE_API_KEYS', 'PERDURE_EVENTSTORE_URL']);
+
 function read<T>(setting: Setting<T>, name: string, value: unknown): T {
-  return setting.parse(value, (accepted) => invalid(name, setting.variable === 'PERDURE_API_KEYS' ? '(not shown)' : value, accepted));
+  return setting.parse(value, (accepted) => invalid(name, SECRET.has(setting.variable) ? '(not shown)' : value, accepted));
 }
 
 function checkVariables(env: ConfigSources['env']): void {

@@ -1,7 +1,5 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { EmbeddedStats } from './adapters/embedded/event-store.ts';
-import { openEmbeddedStore } from './adapters/embedded/open.ts';
 import { openEmbeddedReadStore } from './adapters/embedded/read-store.ts';
 import { EmbeddedSignalBus } from './adapters/embedded/signal-bus.ts';
 import { realClock, realDrain } from './adapters/real-clock.ts';
@@ -12,6 +10,7 @@ import { type ResolvedConfig, resolveConfig, SETTINGS } from './config.ts';
 import { definitionOf } from './core/definition/entity.ts';
 import { projectionOf } from './core/definition/projection.ts';
 import type { ActivityImplementation, AnyImplementation, AnyProjection } from './core/definition/types.ts';
+import { PerdureError } from './core/errors.ts';
 import { checkedFreeze } from './core/plain.ts';
 import type { HostLog } from './host/context.ts';
 import { warnOfChangedFolds } from './host/fold-change.ts';
@@ -24,6 +23,7 @@ import { createHttpServer, type HttpServer } from './http/server.ts';
 import { loggedError } from './logged-error.ts';
 import { builtInProjections, entityFold, projectionDefinition } from './projection/definitions.ts';
 import { Projections } from './projection/projections.ts';
+import { openStore } from './stores.ts';
 
 export type { ResolvedConfig } from './config.ts';
 
@@ -41,6 +41,8 @@ export interface Runtime {
   readonly client: Client;
   /** Base address of its HTTP server. */
   readonly url: string;
+  /** Resolves if the node has stopped by itself, because another one has taken its store. */
+  readonly lost: Promise<PerdureError>;
   /** Drains (at most `drainMs` of the configuration) and releases everything. Calling it again waits for the same end. */
   stop(): Promise<void>;
 }
@@ -87,9 +89,10 @@ async function compose(
   const definitions = program.entities.map(definitionOf);
   const declared = (program.projections ?? []).map(projectionOf);
   opened.push(installGuard());
-  const { dataDir, partitions } = config;
-  const store = await openEmbeddedStore({ dir: dataDir, partitions, notice: (message) => log.warn({ event: 'store' }, message) });
-  opened.push(() => store.close());
+  const { dataDir } = config;
+  const held = await openStore(config, (message) => log.warn({ event: 'store' }, message));
+  const { store } = held;
+  opened.push(() => held.close());
   const rows = await openEmbeddedReadStore({ dir: join(dataDir, 'rows') });
   opened.push(() => rows.close());
   const host = createHost({
@@ -118,9 +121,9 @@ async function compose(
   const bus = new EmbeddedSignalBus();
   await bus.consume((signal) => host.deliver(signal));
   opened.push(() => bus.close());
-  const reader = projectionReader(projections, declared, definitions, () => store.stats().headPosition);
+  const reader = projectionReader(projections, declared, definitions, () => held.head());
   const server = createHttpServer({
-    host: { ...host, metrics: () => withStore(host.metrics(), store.stats()) },
+    host: { ...host, metrics: () => both(host.metrics(), held.metrics()) },
     signals: bus,
     reader,
     config,
@@ -130,11 +133,19 @@ async function compose(
   const port = await server.listen();
   const url = urlOf(config.host, port);
   log.info({ url, dataDir, storeId: store.storeId, entities: definitions.map(({ type }) => type) }, 'ready');
-  return {
-    url,
-    client: connect({ url, ...firstKey(config) }),
-    stop: stopOnce(() => drain(host, server, config.drainMs, log).finally(release)),
-  };
+  const stop = stopOnce((drainMs) => drain(host, server, drainMs, log).finally(release));
+  const lost = new Promise<PerdureError>((resolve) => {
+    held.onLost((message) => {
+      log.fatal({ event: 'store-lost' }, message);
+      const error = new PerdureError('store-in-use', message);
+      // What it takes now would be refused by the other's appends: it ends at once.
+      void stop(0).then(
+        () => resolve(error),
+        () => resolve(error),
+      );
+    });
+  });
+  return { url, client: connect({ url, ...firstKey(config) }), lost, stop: () => stop(config.drainMs) };
 }
 
 /** Nothing new is taken, what was taken is finished, then everything is released. */
@@ -145,23 +156,14 @@ async function drain(host: Host, server: HttpServer, drainMs: number, log: pino.
   log.info('stopped');
 }
 
-function withStore({ counters, gauges }: HostMetrics, stats: EmbeddedStats): HostMetrics {
-  return {
-    counters: {
-      ...counters,
-      store_turns: stats.turns,
-      store_blocks: stats.blocks,
-      store_bytes: stats.bytes,
-      store_write_ms: stats.writeMs,
-    },
-    gauges: { ...gauges, store_head_position: stats.headPosition, store_unindexed_streams: stats.unindexedStreams },
-  };
+function both(host: HostMetrics, store: HostMetrics): HostMetrics {
+  return { counters: { ...host.counters, ...store.counters }, gauges: { ...host.gauges, ...store.gauges } };
 }
 
-function stopOnce(stop: () => Promise<void>): () => Promise<void> {
+function stopOnce(stop: (drainMs: number) => Promise<void>): (drainMs: number) => Promise<void> {
   let stopped: Promise<void> | undefined;
-  return () => {
-    stopped ??= stop();
+  return (drainMs) => {
+    stopped ??= stop(drainMs);
     return stopped;
   };
 }

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { type ResolvedConfig, resolveConfig, SETTINGS } from '../config.ts';
 import type { StreamCheckParts, StreamChecks } from '../host/stream-checks.ts';
 import type { EventStore } from '../ports/event-store.ts';
+import type { Runtime } from '../start.ts';
 import { addExport } from './export.ts';
 import { loadProgram, type Program } from './program.ts';
 import { addReplay } from './replay.ts';
@@ -17,7 +18,7 @@ export interface CommandIo {
   readonly exit: (code: number) => void;
   /** Calls back for every SIGTERM and SIGINT. */
   readonly onStop: (stop: (signal: string) => void) => void;
-  readonly start: (program: Program, config: ResolvedConfig) => Promise<{ stop(): Promise<void> }>;
+  readonly start: (program: Program, config: ResolvedConfig) => Promise<Pick<Runtime, 'lost' | 'stop'>>;
   /** Writes lines to standard output, no faster than they are read there. Rejects if nobody reads them any more. */
   readonly pour: (lines: AsyncIterable<string>) => Promise<void>;
   readonly openStoreForReading: (

@@ -13,6 +13,7 @@ import type { Reads } from './reads.ts';
 import { eventId, eventOf, type PayloadFormat, packData, type ReadEvent } from './record-codec.ts';
 import type { Snapshots } from './snapshots.ts';
 import { LogSubscription, type SubscriptionParts } from './subscription.ts';
+import type { SystemAppends } from './system-appends.ts';
 import type { Turns } from './turns.ts';
 import type { Values } from './values.ts';
 
@@ -21,6 +22,7 @@ export interface StoreParts {
   readonly connection: Connection;
   readonly identity: Identity;
   readonly appender: Appender;
+  readonly appends: SystemAppends;
   readonly reads: Reads;
   readonly blobs: Blobs;
   readonly snapshots: Snapshots;
@@ -139,6 +141,12 @@ export class EventStoreDBStore implements EventStore {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** What a lease of this store is taken with. */
+  get leasing(): { readonly appends: SystemAppends; readonly reads: Reads } {
+    const { appends, reads } = this.#parts;
+    return { appends, reads };
   }
 
   /** Figures for metrics. */

@@ -66,6 +66,7 @@ export async function openEventStoreDB(options: EventStoreDBOptions): Promise<Ev
       connection,
       identity,
       appender,
+      appends,
       reads,
       blobs,
       snapshots,

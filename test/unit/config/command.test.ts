@@ -56,6 +56,7 @@ function command(env: Record<string, string> = {}, stops: () => Promise<void> = 
       seen.started.push({ program, config });
       wake();
       return {
+        lost: new Promise(() => undefined),
         stop: () => {
           seen.stops += 1;
           return stops();

@@ -68,7 +68,7 @@ test('C2: unknown variables, fields and sections are named', () => {
   expect(() => resolveConfig({ env: {}, flags: { port: 'x' } })).toThrow(/--port is 'x'/);
 });
 
-test.each(['PERDURE_KAFKA_BROKERS', 'PERDURE_EVENTSTORE_URL', 'PERDURE_POSTGRES_URL'])(
+test.each(['PERDURE_KAFKA_BROKERS', 'PERDURE_POSTGRES_URL'])(
   'C2: %s is not supported yet, and says so',
   (name) => {
     expect(() => resolveConfig({ env: { [name]: 'x' } })).toThrow(new RegExp(`${name} is set, but this version does not support`));

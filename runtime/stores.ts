@@ -1,0 +1,84 @@
+import { hostname } from 'node:os';
+import type { EmbeddedStats } from './adapters/embedded/event-store.ts';
+import { openEmbeddedStore } from './adapters/embedded/open.ts';
+import { Lease } from './adapters/eventstoredb/lease.ts';
+import { openEventStoreDB } from './adapters/eventstoredb/open.ts';
+import { realClock } from './adapters/real-clock.ts';
+import type { ResolvedConfig } from './config.ts';
+import type { Position } from './core/record.ts';
+import type { HostMetrics } from './host/surface.ts';
+import type { EventStore } from './ports/event-store.ts';
+
+/**
+ * Where a node's streams live, as its configuration says: composed here, because only a composition root knows adapters.
+ */
+export interface OpenedStore {
+  readonly store: EventStore;
+  /** Position that the node knows the log to have reached. */
+  head(): Position;
+  metrics(): HostMetrics;
+  /** Calls back, once, if this node may not go on with the store. */
+  onLost(lost: (message: string) => void): void;
+  close(): Promise<void>;
+}
+
+/** How often a lease is renewed, and when one that is not is over, in milliseconds. */
+const RENEW_MS = 5_000;
+const EXPIRES_MS = 15_000;
+
+/**
+ * Opens the store of a configuration. Throws `store-in-use`, `store-too-new`, `store-mismatch`, `store-corrupt`, `store-failed`, `invalid-config`; nothing
+ * stays open then.
+ */
+export async function openStore(config: ResolvedConfig, notice: (message: string) => void): Promise<OpenedStore> {
+  const { eventstoreUrl } = config;
+  return eventstoreUrl === undefined ? openEmbedded(config, notice) : openShared(eventstoreUrl, config, notice);
+}
+
+async function openEmbedded({ dataDir, partitions }: ResolvedConfig, notice: (message: string) => void): Promise<OpenedStore> {
+  const store = await openEmbeddedStore({ dir: dataDir, partitions, notice });
+  return {
+    store,
+    head: () => store.stats().headPosition,
+    metrics: () => embeddedMetrics(store.stats()),
+    // The directory's lock is held until the process ends.
+    onLost: () => undefined,
+    close: () => store.close(),
+  };
+}
+
+function embeddedMetrics({ turns, blocks, bytes, writeMs, headPosition, unindexedStreams }: EmbeddedStats): HostMetrics {
+  return {
+    counters: { store_turns: turns, store_blocks: blocks, store_bytes: bytes, store_write_ms: writeMs },
+    gauges: { store_head_position: headPosition, store_unindexed_streams: unindexedStreams },
+  };
+}
+
+/** Without Kafka one node at a time works on a store that several could reach: it holds the lease. */
+async function openShared(url: string, config: ResolvedConfig, notice: (message: string) => void): Promise<OpenedStore> {
+  const { partitions, eventstorePayloads: format } = config;
+  const store = await openEventStoreDB({ url, partitions, format, clock: realClock, notice });
+  try {
+    const holder = `${hostname()} (process ${process.pid})`;
+    const lease = await Lease.take({ ...store.leasing, clock: realClock, holder, renewMs: RENEW_MS, expiresMs: EXPIRES_MS, notice });
+    return {
+      store,
+      head: () => store.stats().headPosition,
+      metrics: () => {
+        const { headPosition, pendingAppends, feedLosses } = store.stats();
+        return {
+          counters: { store_feed_losses: feedLosses },
+          gauges: { store_head_position: headPosition, store_pending_appends: pendingAppends },
+        };
+      },
+      onLost: (lost) => lease.onLost(lost),
+      close: async () => {
+        await lease.release();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
