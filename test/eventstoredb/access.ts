@@ -15,7 +15,7 @@ const ADMINS = '$admins';
 const EVERYONE = '$all';
 
 /** Who the headers of a call say calls, or undefined if name and password do not belong together. */
-export function callerOf({ users }: ServerContext, headers: Metadata): Caller | undefined {
+export function callerOf({ users }: Pick<ServerContext, 'users'>, headers: Metadata): Caller | undefined {
   if (users === undefined) return { kind: 'anybody' };
   const [, encoded] = /^Basic (.+)$/i.exec(String(headers.get('authorization')[0] ?? '')) ?? [];
   if (encoded === undefined) return { kind: 'anonymous' };
