@@ -6,7 +6,7 @@ import type { Commit, Position, Revision, StoredTurn, StreamName } from '../core
  * Promises:
  * E1. `committed` means synced to disk (or what the store calls durable) before it is reported.
  * E2. An append succeeds only at its expected revision; of two commits that expect the same revision one wins.
- * E3. A commit that is already in the stream at its place (same turn id) is `committed` again, at its old position.
+ * E3. A commit that is already in the stream at its place (same turn id) is `committed` again, at its old position; forgotten since, at that or a later one.
  * E4. Positions are totally ordered, and a subscription delivers every turn after `from`, once, in that order.
  * E5. Commits of one call are independent: each settles alone, in any order, exactly once.
  */

@@ -261,7 +261,9 @@ function reading({ store, fresh }: Context): void {
   });
 
   test('names of streams: any characters, up to the longest entity id', async () => {
-    for (const stream of [`cart-${'€'.repeat(255)}`, 'cart-a b/c-d%e', `cart-${fresh()}-😀`, `${'t'.repeat(64)}-${'x'.repeat(255)}`]) {
+    const own = randomBytes(8).toString('hex');
+    const names = [`cart-${own}${'€'.repeat(239)}`, `cart-a b/c-d%e${own}`, `cart-${own}-😀`, `${'t'.repeat(64)}-${own}${'x'.repeat(239)}`];
+    for (const stream of names) {
       expect((await append(store(), commitOf(stream, -1, stream)))[0]?.kind).toBe('committed');
       expect(data(await readAll(store(), stream))).toEqual([stream]);
     }
@@ -437,7 +439,9 @@ function forgetting({ store, fresh }: Context): void {
     expect(data(await readAll(store(), stream))).toEqual(['b']);
     await store().forget(stream, 2);
     expect(await readAll(store(), stream)).toEqual([]);
-    expect(await append(store(), first)).toEqual([outcome]);
+    // Where it was, a store need not know any more.
+    const [again] = await append(store(), first);
+    expect(again?.kind === 'committed' && outcome?.kind === 'committed' && again.position >= outcome.position).toBe(true);
     expect((await append(store(), commitOf(stream, 1, 'c')))[0]?.kind).toBe('committed');
     expect(data(await readAll(store(), stream))).toEqual(['c']);
   });

@@ -7,6 +7,9 @@ function typeOf(error: unknown): string {
   return 'type' in error && typeof error.type === 'string' ? error.type : '';
 }
 
+/** Status of gRPC. */
+const INVALID_ARGUMENT = 3;
+
 /** There is no such stream, or nothing of it is left. */
 export function isNoStream(error: unknown): boolean {
   return typeOf(error) === 'stream-not-found' || typeOf(error) === 'no-stream';
@@ -14,7 +17,7 @@ export function isNoStream(error: unknown): boolean {
 
 /** The server does not take the position that a read was to begin at. */
 export function isBadPosition(error: unknown): boolean {
-  return typeOf(error) === 'invalid-argument';
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === INVALID_ARGUMENT;
 }
 
 /** An error of the store as the runtime's. */
