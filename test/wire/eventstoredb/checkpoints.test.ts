@@ -33,13 +33,18 @@ async function appendSparsely(prefix: string, wanted: number): Promise<void> {
   }
 }
 
-/** No event behind a checkpoint is at or before it, and none before it is behind: it is a safe place in the order of the wire. */
+/** No event behind a checkpoint is at or before it, and none before it is after it: it is a safe place in the order of the wire. */
 function expectSafe(messages: readonly WireMessage[]): void {
   for (const [index, checkpoint] of messages.entries()) {
     if (!isCheckpoint(checkpoint)) continue;
-    for (const { commit } of messages.slice(0, index).filter(isEvent)) expect(commit).toBeLessThanOrEqual(checkpoint.commit);
-    for (const { commit } of messages.slice(index).filter(isEvent)) expect(commit).toBeGreaterThan(checkpoint.commit);
+    for (const event of messages.slice(0, index).filter(isEvent)) expect(isAfter(event, checkpoint)).toBe(false);
+    for (const event of messages.slice(index).filter(isEvent)) expect(isAfter(event, checkpoint)).toBe(true);
   }
+}
+
+/** Positions compare by commit, then by prepare: a checkpoint with prepare 0 lies before the record at its commit. */
+function isAfter(one: Position, other: Position): boolean {
+  return one.commit > other.commit || (one.commit === other.commit && one.prepare > other.prepare);
 }
 
 describe('catching up', () => {
@@ -158,6 +163,15 @@ describe('resuming', () => {
       const rest = (await messagesUntil(follow(prefix, event), isCaughtUp)).filter(isEvent);
       expect(rest).toEqual(events.slice(index + 1));
     }
+  });
+
+  test('4.5: from a checkpoint with prepare 0 begins with the record at its commit', async () => {
+    const prefix = freshPrefix();
+    const after = await placeOfNow(client());
+    await appendSparsely(prefix, 3);
+    const events = (await messagesUntil(follow(prefix, after), isCaughtUp)).filter(isEvent);
+    const pageStart = { commit: events[1]?.commit ?? 0n, prepare: 0n };
+    expect((await messagesUntil(follow(prefix, pageStart), isCaughtUp)).filter(isEvent)).toEqual(events.slice(1));
   });
 
   async function expectResumable(prefix: string, messages: readonly WireMessage[]): Promise<void> {
