@@ -22,9 +22,8 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** How often a lease is renewed, and when one that is not is over, in milliseconds. */
-const RENEW_MS = 5_000;
-const EXPIRES_MS = 15_000;
+/** How often a lease is renewed in its time: two renewals may be late. */
+const RENEWALS = 3;
 
 /**
  * Opens the store of a configuration. Throws `store-in-use`, `store-too-new`, `store-mismatch`, `store-corrupt`, `store-failed`, `invalid-config`; nothing
@@ -56,11 +55,11 @@ function embeddedMetrics({ turns, blocks, bytes, writeMs, headPosition, unindexe
 
 /** Without Kafka one node at a time works on a store that several could reach: it holds the lease. */
 async function openShared(url: string, config: ResolvedConfig, notice: (message: string) => void): Promise<OpenedStore> {
-  const { partitions, eventstorePayloads: format } = config;
+  const { leaseMs, partitions, eventstorePayloads: format } = config;
   const store = await openEventStoreDB({ url, partitions, format, clock: realClock, notice });
   try {
     const holder = `${hostname()} (process ${process.pid})`;
-    const lease = await Lease.take({ ...store.leasing, clock: realClock, holder, renewMs: RENEW_MS, expiresMs: EXPIRES_MS, notice });
+    const lease = await Lease.take({ ...store.leasing, clock: realClock, holder, renewMs: leaseMs / RENEWALS, expiresMs: leaseMs, notice });
     return {
       store,
       head: () => store.stats().headPosition,

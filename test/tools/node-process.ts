@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { storeEnv } from './store-env.ts';
 
 /** A node as a process of its own, as `npm start` makes it. */
 export interface NodeProcess {
@@ -37,7 +38,7 @@ const READY_WITHIN_MS = 30_000;
 
 /** Starts a node on a free port. Throws with its output if it does not become ready. */
 export async function startNode(options: NodeOptions): Promise<NodeProcess> {
-  const child = launch(options);
+  const child = launch(options, await storeEnv(options.dataDir));
   const output = collect(child);
   const exited = exitOf(child, output);
   const url = await Promise.race([readyUrl(child, output), exited.then(({ code }) => new Error(`exited with ${code}`))]);
@@ -64,7 +65,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
 
 /** Starts a node that is expected to refuse; resolves with how it ended. */
 export async function refusedNode(options: NodeOptions): Promise<Exit> {
-  const child = launch(options);
+  const child = launch(options, await storeEnv(options.dataDir));
   return exitOf(child, collect(child));
 }
 
@@ -75,13 +76,13 @@ export function packageRoot(): string {
   return at;
 }
 
-function launch({ dataDir, program, env, through = [] }: NodeOptions): ChildProcess {
+function launch({ dataDir, program, env, through = [] }: NodeOptions, store: Readonly<Record<string, string>>): ChildProcess {
   const dist = join(packageRoot(), 'dist');
   const main = [join(dist, 'runtime/cli/main.js'), 'start', '--program', program ?? join(dist, 'perdure.config.js')];
   const [command = process.execPath, ...args] = [...through, process.execPath, ...main];
   return spawn(command, args, {
     cwd: packageRoot(),
-    env: { ...withoutMode(process.env), PERDURE_PORT: '0', PERDURE_HOST: '127.0.0.1', PERDURE_DATA_DIR: dataDir, ...env },
+    env: { ...withoutMode(process.env), PERDURE_PORT: '0', PERDURE_HOST: '127.0.0.1', PERDURE_DATA_DIR: dataDir, ...store, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
