@@ -78,8 +78,8 @@ test('waits that end while the process is down end at the start, those of later 
 
 test('a callback outlives the process: its token works, twice the same is one, another is refused, and it stays so after its run', async () => {
   const duties = await begun();
-  await duties.signal('before', 'ask', { thenMs: 2_500 });
-  await duties.signal('after', 'ask', { thenMs: 2_500 });
+  await duties.signal('before', 'ask', { thenMs: 5_000 });
+  await duties.signal('after', 'ask', { thenMs: 5_000 });
   const [before, after] = [await duties.token('before-ask'), await duties.token('after-ask')];
   expect(await duties.complete(before, 'yes')).toMatchObject({ status: 200, body: { type: 'duty', id: 'before', run: 'before-ask' } });
   await duties.node.reborn();
