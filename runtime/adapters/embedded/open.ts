@@ -88,7 +88,7 @@ async function start(
   const notice = options.notice ?? ignore;
   const heads = new Heads((stream) => index.head(stream), options.cachedStreams ?? CACHED_STREAMS);
   const through = await recover(segments, salt, index, heads, notice);
-  const tail = new Tail(through.end);
+  const tail = new Tail(through.end, (delayMs, run) => void setTimeout(run, delayMs).unref());
   const forgotten = new Map<StreamName, Revision>(index.forgettings().map(({ stream, before }) => [stream, before]));
   const reader: StreamReader = new StreamReader({
     segments,

@@ -43,9 +43,16 @@ export function openConnection(url: string): Connection {
     reads,
     openAppends: creator.call(appends, streamsGrpc.StreamsClient, 'append', make),
     close: async () => {
-      await Promise.all([appends.dispose(), reads.dispose()]);
+      await Promise.all([appends, reads].map(closed));
     },
   };
+}
+
+/** Ends what a client has open, and its channel: the client itself leaves that to the end of the process, and waits for calls that ended before. */
+async function closed(client: EventStoreDBClient): Promise<void> {
+  const channel = await member<() => Promise<{ close(): void }>>(client, 'getChannel').call(client);
+  void client.dispose();
+  channel.close();
 }
 
 function clientOf(url: string): EventStoreDBClient {

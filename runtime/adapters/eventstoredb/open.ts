@@ -2,6 +2,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { Tail } from '../shared/tail.ts';
 import { Appender } from './appender.ts';
 import { Blobs } from './blobs.ts';
+import { Commits } from './commits.ts';
 import { openConnection } from './connection.ts';
 import { EventStoreDBStore } from './event-store.ts';
 import { Forgotten } from './forgotten.ts';
@@ -55,7 +56,7 @@ export async function openEventStoreDB(options: EventStoreDBOptions): Promise<Ev
     const head = await reads.head();
     await forgotten.load();
     const turns = new Turns(blobs, forgotten);
-    const tail = new Tail(head);
+    const tail = new Tail(head, clock.after);
     const feed = new LiveFeed(
       { client: connection.reads, reads, turns, forgotten, tail, clock, silenceMs: options.silenceMs ?? SILENCE_MS, notice },
       head,
@@ -68,14 +69,13 @@ export async function openEventStoreDB(options: EventStoreDBOptions): Promise<Ev
       appender,
       appends,
       reads,
-      blobs,
+      commits: new Commits(appender, blobs, reads, format),
       snapshots,
       values,
       forgotten,
       turns,
       tail,
       feed,
-      format,
       subscription,
     });
   } catch (error) {

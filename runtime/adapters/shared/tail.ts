@@ -30,11 +30,14 @@ export class Tail {
   #from: Position;
   #end: Position;
   readonly #waiting = new Map<object, { readonly options: SubscribeOptions; readonly wake: () => void }>();
-  #later: NodeJS.Timeout | undefined;
+  #isLater = false;
+  readonly #after: (delayMs: number, run: () => void) => void;
   /** How far each subscription has got. */
   readonly #readers = new Map<object, Position>();
 
-  constructor(end: Position) {
+  /** From the end of a log on; `after` calls back once the delay is over. */
+  constructor(end: Position, after: (delayMs: number, run: () => void) => void) {
+    this.#after = after;
     this.#from = end;
     this.#end = end;
   }
@@ -115,10 +118,12 @@ export class Tail {
     }
     if (!passed) return;
     this.#release();
-    this.#later ??= setTimeout(() => {
-      this.#later = undefined;
+    if (this.#isLater) return;
+    this.#isLater = true;
+    this.#after(LATE_MS, () => {
+      this.#isLater = false;
       this.ring();
-    }, LATE_MS).unref();
+    });
   }
 
   /** Drops the blocks that nobody needs any more; who is behind the tail reads from disk and needs none. */
