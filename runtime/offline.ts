@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEmbeddedStore } from './adapters/embedded/open.ts';
-import { realDrain } from './adapters/real-clock.ts';
+import { openEventStoreDB } from './adapters/eventstoredb/open.ts';
+import { realClock, realDrain } from './adapters/real-clock.ts';
 import { definitionOf } from './core/definition/entity.ts';
 import { isPerdureError, PerdureError } from './core/errors.ts';
 import { installGuard } from './host/guard.ts';
@@ -16,11 +17,21 @@ import type { Program } from './start.ts';
 /** A store as those see it who only read. */
 export type OfflineStore = Pick<EventStore, 'storeId' | 'readStream' | 'subscribe' | 'loadSnapshot' | 'close'>;
 
+/** Which store: the one at `eventstoreUrl`, beside the nodes that use it, or that of a data directory, which no node may use meanwhile. */
+export interface StorePlace {
+  readonly dataDir: string;
+  readonly eventstoreUrl: string | undefined;
+}
+
 /**
- * Opens the store of a data directory, which no node may use meanwhile. A log that was torn by a crash is mended as a node would at its start; else
- * nothing is written. Throws `invalid-config` if there is no store, `store-in-use`, `store-too-new`, `store-corrupt`.
+ * Opens a store for reading. The embedded one's log is mended, if a crash has torn it, as a node would at its start; else nothing is written.
+ * Throws `invalid-config` if there is no store, `store-in-use`, `store-too-new`, `store-corrupt`, `store-failed`.
  */
-export async function openStoreForReading(dataDir: string): Promise<OfflineStore> {
+export async function openStoreForReading({ dataDir, eventstoreUrl: url }: StorePlace): Promise<OfflineStore> {
+  if (url !== undefined) {
+    // Trouble shows as an error or as waiting; this is no node whose log somebody follows.
+    return openEventStoreDB({ url, partitions: undefined, format: 'msgpack', clock: realClock, notice: () => undefined });
+  }
   const partitions = await partitionsOf(dataDir);
   try {
     return await openEmbeddedStore({ dir: dataDir, partitions });

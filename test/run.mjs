@@ -15,12 +15,22 @@ const STEPS = [
   ['build', ['tsc', '-p', 'tsconfig.build.json']],
 ];
 const PASSIVE = { PERDURE_LIMIT_PASSIVATE_AFTER: '0ms' };
-/** Folders of tests, and what the environment adds. A folder that does not exist yet is left out. */
+/** What is about the runtime and its entities, whatever their streams live in. */
+const ON_EVENTSTOREDB = [
+  'test/e2e/entities',
+  ...['kill', 'durable-kill', 'recovery', 'passivation', 'poison', 'timers', 'time', 'drain', 'drain-runs'].map(
+    (name) => `test/e2e/${name}.test.ts`,
+  ),
+  ...['errors-of-code', 'errors-of-callers'].map((name) => `test/e2e/${name}.test.ts`),
+];
+/** Folders and files of tests, and what the environment adds. A folder that does not exist yet is left out. */
 const PASSES = [
   ['unit and contract', ['test/unit', 'test/contract', 'test/golden', 'test/http'], {}],
+  ['EventStoreDB on the wire', ['test/wire'], {}],
   ['simulation', ['test/simulation'], {}],
   ['end to end', ['test/e2e'], {}],
   ['entities, passivated after every turn', ['test/e2e/entities'], PASSIVE],
+  ['entities, crashes and recovery on EventStoreDB', ON_EVENTSTOREDB, { PERDURE_TEST_STORE: 'eventstoredb' }],
 ];
 
 const rows = [];
@@ -42,7 +52,7 @@ function pass(name, folders, env) {
   const scratch = mkdtempSync(join(tmpdir(), 'perdure-test-'));
   const file = join(scratch, 'results.json');
   try {
-    const paths = folders.map((folder) => `${folder}/`);
+    const paths = folders.map((path) => (path.endsWith('.ts') ? path : `${path}/`));
     const ok = run(['vitest', 'run', ...paths, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], env);
     return { name, ...counts(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined, ok), seconds: secondsSince(startedMs) };
   } finally {

@@ -22,7 +22,7 @@ export interface CommandIo {
   /** Writes lines to standard output, no faster than they are read there. Rejects if nobody reads them any more. */
   readonly pour: (lines: AsyncIterable<string>) => Promise<void>;
   readonly openStoreForReading: (
-    dataDir: string,
+    place: Pick<ResolvedConfig, 'dataDir' | 'eventstoreUrl'>,
   ) => Promise<Pick<EventStore, 'storeId' | 'readStream' | 'subscribe' | 'loadSnapshot' | 'close'>>;
   readonly streamChecks: (
     program: Program,

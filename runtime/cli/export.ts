@@ -6,6 +6,7 @@ import { exportLines } from '../host/stream-export.ts';
 import type { CommandIo } from './command.ts';
 import { nodeTurns } from './node-turns.ts';
 import { exitCode, refused } from './report.ts';
+import { DATA_DIR_HELP, placeOf } from './store-place.ts';
 
 interface ExportOptions {
   readonly dataDir?: string;
@@ -22,7 +23,7 @@ export function addExport(perdure: Command, io: CommandIo, version: string): voi
   perdure
     .command('export')
     .description('Writes streams to standard output, a line of JSON for each turn, for `perdure replay --file`.')
-    .option('--data-dir <dir>', 'directory of the embedded store; no node may use it meanwhile (PERDURE_DATA_DIR; default: ./data)')
+    .option('--data-dir <dir>', DATA_DIR_HELP)
     .addOption(new Option('--url <url>', 'a running node instead, asked with the first of PERDURE_API_KEYS').conflicts('dataDir'))
     .option('--type <type>', 'only entities of this type; may stand several times', collectedTypes)
     .option('--runs-in-flight', 'only entities that have runs in flight')
@@ -44,7 +45,7 @@ async function exportStreams({ dataDir, url, type: types, runsInFlight }: Export
     await write(url, nodeTurns({ url, ...(apiKey === undefined ? {} : { apiKey }) }, selection));
     return 0;
   }
-  const store = await io.openStoreForReading(config.dataDir);
+  const store = await io.openStoreForReading(placeOf(config, dataDir));
   try {
     await write(store.storeId, storedTurns(store, selection));
     return 0;

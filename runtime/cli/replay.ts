@@ -10,6 +10,7 @@ import type { CommandIo } from './command.ts';
 import { findingLines, totalsLine } from './findings.ts';
 import { loadProgram } from './program.ts';
 import { exitCode, refused } from './report.ts';
+import { DATA_DIR_HELP, placeOf, type StorePlace } from './store-place.ts';
 
 interface ReplayOptions {
   readonly program?: string;
@@ -27,7 +28,7 @@ export function addReplay(perdure: Command, io: CommandIo): void {
     .command('replay')
     .description('Checks a store, or an exported file, against the program at hand before it is deployed. Exit code 1 if something breaks.')
     .option('--program <file>', 'module with the entities and activities (default: ./dist/perdure.config.js)')
-    .option('--data-dir <dir>', 'directory of the embedded store; no node may use it meanwhile (PERDURE_DATA_DIR; default: ./data)')
+    .option('--data-dir <dir>', DATA_DIR_HELP)
     .addOption(new Option('--file <file>', 'a file that `perdure export` wrote, instead of a store').conflicts('dataDir'))
     .option('--all', 'also executes the runs that have ended')
     .exitOverride(refused)
@@ -39,7 +40,7 @@ async function replay({ program: path, file, dataDir, all }: ReplayOptions, io: 
   const loaded = await loadProgram(path, io.cwd);
   const config = resolveConfig({ env: io.env, flags: { dataDir }, file: loaded.config });
   const program = loaded.make(config);
-  const source = file === undefined ? await storeSource(io, config.dataDir) : fileSource(file);
+  const source = file === undefined ? await storeSource(io, placeOf(config, dataDir)) : fileSource(file);
   const { checks, release } = io.streamChecks(program, { ...source.snapshots, endedRuns: all === true, maxTurnBytes: config.maxTurnBytes });
   try {
     for await (const finding of checks.findings(source.turns)) for (const line of findingLines(finding)) io.print(line);
@@ -57,8 +58,8 @@ interface Source {
   close(): Promise<void>;
 }
 
-async function storeSource(io: CommandIo, dataDir: string): Promise<Source> {
-  const store = await io.openStoreForReading(dataDir);
+async function storeSource(io: CommandIo, place: StorePlace): Promise<Source> {
+  const store = await io.openStoreForReading(place);
   return { turns: storedTurns(store, { inFlight: false }), snapshots: { store }, close: () => store.close() };
 }
 

@@ -13,7 +13,7 @@ test('attempts that are out when the process dies are lost, counted, and made ag
   const duties = await begun();
   await duties.signal('out', 'work', { job: 'out' });
   await duties.signal('last', 'work', { job: 'last', attempts: 1 });
-  await duties.signal('off', 'work', { job: 'off', attempts: 2, backoffMs: 5_000 });
+  await duties.signal('off', 'work', { job: 'off', attempts: 2, backoffMs: 8_000 });
   await duties.signal('saga', 'undo', { step: 'step', undo: 'undo' });
   await duties.signal('caller', 'visit', { id: 'callee', job: 'callee' });
   const [out, , off, step, callee] = await Promise.all(['out', 'last', 'off', 'step', 'callee'].map((name) => duties.jobs.next(name)));

@@ -11,9 +11,18 @@ export interface Identity {
   readonly partitions: number;
 }
 
-/** The identity of a store; made if it has none. Throws `store-mismatch` for other partitions than it was made with, `store-failed`. */
-export async function identityOf(appends: SystemAppends, reads: Reads, partitions: number): Promise<Identity> {
-  const found = (await readIdentity(reads)) ?? (await makeIdentity(appends, reads, partitions));
+/**
+ * The identity of a store; made if it has none and `partitions` are given. Throws `store-mismatch` for other partitions than it was made with,
+ * `invalid-config` if there is none and none is to be made, `store-failed`.
+ */
+export async function identityOf(appends: SystemAppends, reads: Reads, partitions: number | undefined): Promise<Identity> {
+  const known = await readIdentity(reads);
+  if (partitions === undefined) {
+    if (known === undefined)
+      throw new PerdureError('invalid-config', `there is no store at PERDURE_EVENTSTORE_URL: no node has used it yet`);
+    return known;
+  }
+  const found = known ?? (await makeIdentity(appends, reads, partitions));
   if (found.partitions !== partitions) {
     throw new PerdureError(
       'store-mismatch',

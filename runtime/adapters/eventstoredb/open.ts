@@ -18,8 +18,8 @@ import { Values } from './values.ts';
 export interface EventStoreDBOptions {
   /** Connection string, `esdb://…`. */
   readonly url: string;
-  /** Number of home partitions; must be what the store was made with. */
-  readonly partitions: number;
+  /** Number of home partitions; must be what the store was made with. Undefined for whoever only reads: nothing is made then. */
+  readonly partitions: number | undefined;
   readonly format: PayloadFormat;
   readonly clock: Clock;
   /** Told what an operator should know. */
