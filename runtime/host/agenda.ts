@@ -1,3 +1,4 @@
+import { PerdureError } from '../core/errors.ts';
 import { type JournalData, journalType } from '../core/journal.ts';
 import { LIMITS } from '../core/limits.ts';
 import { addressOf, type Position, type Revision, type StreamName } from '../core/record.ts';
@@ -70,11 +71,18 @@ export class Agenda {
     this.#wakes = wakes;
   }
 
-  /** Starts following the log and waking what is due. Throws `store-mismatch` if its checkpoint is of another store. */
+  /** Starts following the log and waking what is due. Throws `store-mismatch` if its checkpoint is of another store, or of a log that went on further. */
   async start(): Promise<void> {
     await this.#rows.declare({ table: TABLE, indexes: { at: ['at'], incarnation: ['incarnation'] } });
     this.#checkpoint = await this.#rows.checkpoint(TABLE);
     this.#seen = this.#checkpoint?.position ?? 0;
+    const head = await this.#context.store.headPosition();
+    if (this.#seen > head) {
+      throw new PerdureError(
+        'store-mismatch',
+        `the rows of who is due are at ${this.#seen}, but the log ends at ${head}: a backup of it was restored without them`,
+      );
+    }
     this.#subscription = this.#context.store.subscribe({ from: this.#seen, types: [WAKE] });
     void this.#follow(this.#subscription);
     this.#schedule();

@@ -50,9 +50,12 @@ export function openConnection(url: string): Connection {
 
 /** Ends what a client has open, and its channel: the client itself leaves that to the end of the process, and waits for calls that ended before. */
 async function closed(client: EventStoreDBClient): Promise<void> {
-  const channel = await member<() => Promise<{ close(): void }>>(client, 'getChannel').call(client);
   void client.dispose();
-  channel.close();
+  const channel = await member<() => Promise<{ close(): void }>>(client, 'getChannel')
+    .call(client)
+    // Nothing was found to connect to: there is nothing to close.
+    .catch(() => undefined);
+  channel?.close();
 }
 
 function clientOf(url: string): EventStoreDBClient {

@@ -77,7 +77,8 @@ export class Reads {
     } catch (error) {
       if (!isNoStream(error)) throw storeFailed(error);
     } finally {
-      await read.cancel();
+      // One that never began has said so above, and cannot be cancelled either.
+      await read.cancel().catch(() => undefined);
     }
   }
 }
