@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 /** Runs the benches that are named, or all, one after another: `node dist/test/bench/main.js [names…] [--quick]`. */
 const VALUED = ['--rounds', '--only', '--tasks'];
-const BENCHES = ['in-process', 'growth', 'rehydrate', 'timers', 'http', 'restate', 'flow', 'replay', 'batch'];
+const BENCHES = ['in-process', 'growth', 'rehydrate', 'timers', 'http', 'restate', 'flow', 'replay', 'batch', 'eventstoredb'];
 const given = process.argv.slice(2);
 const names: string[] = [];
 const flags: string[] = [];
