@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { EmbeddedStats } from './adapters/embedded/event-store.ts';
 import { openEmbeddedStore } from './adapters/embedded/open.ts';
+import { renewIdentity } from './adapters/eventstoredb/identity.ts';
 import { Lease } from './adapters/eventstoredb/lease.ts';
 import { openEventStoreDB } from './adapters/eventstoredb/open.ts';
 import { realClock } from './adapters/real-clock.ts';
@@ -53,13 +54,49 @@ function embeddedMetrics({ turns, blocks, bytes, writeMs, headPosition, unindexe
   };
 }
 
+/**
+ * Gives the store at `url` another id, after a backup was restored. No node may use it meanwhile. Gives the new id.
+ * Throws `invalid-config` if there is none, `store-in-use`, `store-failed`.
+ */
+export async function renewStore(url: string, leaseMs: number, notice: (message: string) => void): Promise<string> {
+  const store = await openEventStoreDB({ url, partitions: undefined, format: 'msgpack', clock: realClock, notice });
+  try {
+    const lease = await Lease.take({
+      ...store.leasing,
+      clock: realClock,
+      holder: holder(),
+      renewMs: leaseMs / RENEWALS,
+      expiresMs: leaseMs,
+      notice,
+    });
+    try {
+      return (await renewIdentity(store.leasing.appends, store.leasing.reads)).storeId;
+    } finally {
+      await lease.release();
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** Who holds a lease, for people. */
+function holder(): string {
+  return `${hostname()} (process ${process.pid})`;
+}
+
 /** Without Kafka one node at a time works on a store that several could reach: it holds the lease. */
 async function openShared(url: string, config: ResolvedConfig, notice: (message: string) => void): Promise<OpenedStore> {
   const { leaseMs, partitions, eventstorePayloads: format } = config;
   const store = await openEventStoreDB({ url, partitions, format, clock: realClock, notice });
   try {
-    const holder = `${hostname()} (process ${process.pid})`;
-    const lease = await Lease.take({ ...store.leasing, clock: realClock, holder, renewMs: leaseMs / RENEWALS, expiresMs: leaseMs, notice });
+    const lease = await Lease.take({
+      ...store.leasing,
+      clock: realClock,
+      holder: holder(),
+      renewMs: leaseMs / RENEWALS,
+      expiresMs: leaseMs,
+      notice,
+    });
     return {
       store,
       head: () => store.stats().headPosition,

@@ -8,6 +8,7 @@ import { addExport } from './export.ts';
 import { loadProgram, type Program } from './program.ts';
 import { addReplay } from './replay.ts';
 import { runUntilStopped } from './run.ts';
+import { addStore } from './store.ts';
 
 /** What the command does its work with; tests give their own. */
 export interface CommandIo {
@@ -24,6 +25,7 @@ export interface CommandIo {
   readonly openStoreForReading: (
     place: Pick<ResolvedConfig, 'dataDir' | 'eventstoreUrl'>,
   ) => Promise<Pick<EventStore, 'storeId' | 'readStream' | 'subscribe' | 'loadSnapshot' | 'close'>>;
+  readonly renewStore: (url: string, leaseMs: number, notice: (message: string) => void) => Promise<string>;
   readonly streamChecks: (
     program: Program,
     options: Pick<StreamCheckParts, 'endedRuns' | 'maxTurnBytes' | 'store'>,
@@ -46,6 +48,7 @@ export function perdureCommand(io: CommandIo): Command {
   });
   addReplay(perdure, io);
   addExport(perdure, io, version);
+  addStore(perdure, io);
   return perdure;
 }
 

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { openStoreForReading, streamChecks } from '../offline.ts';
 import { start } from '../start.ts';
+import { renewStore } from '../stores.ts';
 import { perdureCommand } from './command.ts';
 import { reportError } from './report.ts';
 
@@ -24,6 +25,7 @@ const io = {
   start,
   pour: (lines: AsyncIterable<string>) => pipeline(Readable.from(ended(lines)), process.stdout, { end: false }),
   openStoreForReading,
+  renewStore,
   streamChecks,
 };
 

@@ -256,8 +256,8 @@ export const ERRORS = {
   'store-in-use': spec(
     500,
     'never',
-    'The data directory is in use by another process.',
-    'Stop the other process, or use another PERDURE_DATA_DIR.',
+    'The store is in use by another process.',
+    'Stop the other process, or use another PERDURE_DATA_DIR or PERDURE_EVENTSTORE_URL.',
   ),
   'store-corrupt': spec(
     500,

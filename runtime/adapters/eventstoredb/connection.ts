@@ -6,14 +6,16 @@ import { errorText, PerdureError } from '../../core/errors.ts';
 /**
  * The connections to one store: the real client twice, once for appends and once for all that reads, so that neither waits behind the other.
  *
- * Of the appending one only the connection is used (channel, discovery, TLS, credentials, redirection to the leader): what the client does with appends
- * hangs, ends the process or answers for others when a connection breaks. The members that give access to it are not part of the client's surface, so
+ * For appends and reads only its connection is used (channel, discovery, TLS, credentials, redirection to the leader): what the client does with appends
+ * hangs, ends the process or answers for others when a connection breaks, and it resets its call whenever it reads a stream that is not there. The members that give access to it are not part of the client's surface, so
  * its version is fixed and `openConnection` checks that they are there.
  */
 export interface Connection {
   readonly reads: EventStoreDBClient;
   /** Opens a call for appends; it reports its end itself (`error`, `end`). Rejects if there is nothing to connect to. */
   openAppends(): Promise<AppendCall>;
+  /** Opens a call that reads; iterating it reports its end and its error. Rejects if there is nothing to connect to. */
+  openRead(request: streamsPb.ReadReq): Promise<ReadCall>;
   /** Ends every call. */
   close(): Promise<void>;
 }
@@ -27,25 +29,40 @@ export interface AppendCall {
   on(event: 'end', listener: () => void): AppendCall;
 }
 
-type MakeCall = (client: { batchAppend(...args: unknown[]): AppendCall }) => AppendCall;
-type StreamCreator = (client: unknown, name: string, make: MakeCall) => () => Promise<AppendCall>;
+/** A call that reads, as gRPC's readable stream does. */
+export interface ReadCall extends AsyncIterable<streamsPb.ReadResp> {
+  cancel(): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+interface Calls {
+  batchAppend(...args: unknown[]): AppendCall;
+  read(request: streamsPb.ReadReq, ...args: unknown[]): ReadCall;
+}
+type StreamCreator = <C>(client: unknown, name: string, make: (client: Calls) => C) => () => Promise<C>;
 type CallArguments = (options: { readonly requiresLeader: boolean }, call: { readonly deadline: number }) => unknown[];
 
 /** Connects (lazily) to `url`, an `esdb://` connection string. Throws `invalid-config` for one that is not understood. */
 export function openConnection(url: string): Connection {
   const appends = clientOf(url);
   const reads = clientOf(url);
-  const creator = member<StreamCreator>(appends, 'GRPCStreamCreator');
-  const callArguments = member<CallArguments>(appends, 'callArguments');
-  // Answers come when they come: an append has a time of its own.
-  const make: MakeCall = (client) => client.batchAppend(...callArguments({ requiresLeader: true }, { deadline: Number.POSITIVE_INFINITY }));
   return {
     reads,
-    openAppends: creator.call(appends, streamsGrpc.StreamsClient, 'append', make),
+    openAppends: opener(appends, 'append', (calls, args) => calls.batchAppend(...args)),
+    openRead: (request) => opener(reads, 'read', (calls, args) => calls.read(request, ...args))(),
     close: async () => {
       await Promise.all([appends, reads].map(closed));
     },
   };
+}
+
+/** Opens calls that go to the leader and have no time limit: answers come when they come. */
+function opener<C>(client: EventStoreDBClient, name: string, make: (calls: Calls, args: unknown[]) => C): () => Promise<C> {
+  const creator = member<StreamCreator>(client, 'GRPCStreamCreator');
+  const callArguments = member<CallArguments>(client, 'callArguments');
+  return creator.call(client, streamsGrpc.StreamsClient, name, (calls) =>
+    make(calls, callArguments({ requiresLeader: true }, { deadline: Number.POSITIVE_INFINITY })),
+  ) as () => Promise<C>;
 }
 
 /** Ends what a client has open, and its channel: the client itself leaves that to the end of the process, and waits for calls that ended before. */

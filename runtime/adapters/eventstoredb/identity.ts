@@ -5,7 +5,7 @@ import { STORE_STREAM } from './names.ts';
 import type { Reads } from './reads.ts';
 import { jsonEvent, type SystemAppends } from './system-appends.ts';
 
-/** What a store was made with, for ever. */
+/** What a store was made with. The id is given anew only after a backup was restored: what was derived from the log that is gone is refused then. */
 export interface Identity {
   readonly storeId: string;
   readonly partitions: number;
@@ -32,6 +32,17 @@ export async function identityOf(appends: SystemAppends, reads: Reads, partition
   return found;
 }
 
+/**
+ * Gives a store another id. Rows and checkpoints that name the old one are refused from then on. Throws `invalid-config` if there is no store,
+ * `store-failed`.
+ */
+export async function renewIdentity(appends: SystemAppends, reads: Reads): Promise<Identity> {
+  const { partitions } = await identityOf(appends, reads, undefined);
+  const made: Identity = { storeId: randomUUID(), partitions };
+  await appends.add(STORE_STREAM, [jsonEvent('perdure.store', made)]);
+  return made;
+}
+
 async function makeIdentity(appends: SystemAppends, reads: Reads, partitions: number): Promise<Identity> {
   const made: Identity = { storeId: randomUUID(), partitions };
   const result = await appends.append(STORE_STREAM, -1, [jsonEvent('perdure.store', made)]);
@@ -43,10 +54,10 @@ async function makeIdentity(appends: SystemAppends, reads: Reads, partitions: nu
 }
 
 async function readIdentity(reads: Reads): Promise<Identity | undefined> {
-  const event = await reads.at(STORE_STREAM, 0);
+  const event = await reads.last(STORE_STREAM);
   if (event === undefined) return undefined;
   const { storeId, partitions } = event.data as Partial<Identity>;
   if (typeof storeId !== 'string' || typeof partitions !== 'number')
-    throw new PerdureError('store-corrupt', `the first event of ${STORE_STREAM} is not what a store is known by`);
+    throw new PerdureError('store-corrupt', `the last event of ${STORE_STREAM} is not what a store is known by`);
   return { storeId, partitions };
 }

@@ -48,7 +48,7 @@ export async function openEventStoreDB(options: EventStoreDBOptions): Promise<Ev
   });
   try {
     const appends = new SystemAppends(appender);
-    const reads = new Reads(connection.reads);
+    const reads = new Reads(connection.openRead);
     const identity = await identityOf(appends, reads, partitions);
     const blobs = new Blobs(appends, reads);
     const snapshots = new Snapshots(appends, reads);

@@ -1,7 +1,9 @@
-import { BACKWARDS, END, type EventStoreDBClient, FORWARDS, START } from '@eventstore/db-client';
 import type { Position, Revision } from '../../core/record.ts';
-import { isBadPosition, isNoStream, storeFailed } from './failures.ts';
+import type { ReadCall } from './connection.ts';
+import { isBadPosition, storeFailed } from './failures.ts';
+import { type ReadRange, readRequest } from './read-request.ts';
 import type { ReadEvent } from './record-codec.ts';
+import { recordedEvent } from './recorded-event.ts';
 
 /**
  * Reads of streams and of the whole log.
@@ -9,37 +11,35 @@ import type { ReadEvent } from './record-codec.ts';
  * Invariants:
  * R1. Every read is drained or cancelled: one that is merely left stays open on the connection.
  * R2. Reads go to the leader: another node may not have what was just acknowledged.
+ * R3. What reads a known number of events drains it, also where there is no stream: a cancelled call is a reset on the wire, and a server that is sent
+ *     many of them ends the whole connection, with everything else that is read on it.
  */
 export class Reads {
-  readonly #client: EventStoreDBClient;
+  readonly #open: (request: ReturnType<typeof readRequest>) => Promise<ReadCall>;
 
-  constructor(client: EventStoreDBClient) {
-    this.#client = client;
+  /** With what opens calls, of the connection. */
+  constructor(open: (request: ReturnType<typeof readRequest>) => Promise<ReadCall>) {
+    this.#open = open;
   }
 
   /** Events of a stream from a revision on, in order; none if there is no such stream. Throws `store-failed`. */
-  async *stream(stream: string, from: Revision): AsyncGenerator<ReadEvent> {
-    const options = { direction: FORWARDS, fromRevision: BigInt(Math.max(0, from)), requiresLeader: true } as const;
-    yield* this.#events(() => this.#client.readStream(stream, options, BUFFERED));
+  stream(stream: string, from: Revision): AsyncGenerator<ReadEvent> {
+    return this.#events({ of: { stream, from: Math.max(0, from) } });
   }
 
   /** Events of a stream from its end backwards, at most `count`. Throws `store-failed`. */
-  async *backwards(stream: string, count: number): AsyncGenerator<ReadEvent> {
-    const options = { direction: BACKWARDS, fromRevision: END, maxCount: count, requiresLeader: true } as const;
-    yield* this.#events(() => this.#client.readStream(stream, options, BUFFERED));
+  backwards(stream: string, count: number): AsyncGenerator<ReadEvent> {
+    return this.#events({ of: { stream, from: 'end' }, isBackwards: true, count });
   }
 
   /** The last event of a stream, undefined if there is none. Throws `store-failed`. */
-  async last(stream: string): Promise<ReadEvent | undefined> {
-    for await (const event of this.backwards(stream, 1)) return event;
-    return undefined;
+  last(stream: string): Promise<ReadEvent | undefined> {
+    return this.#one({ of: { stream, from: 'end' }, isBackwards: true, count: 1 });
   }
 
   /** The event at a revision, undefined if there is none. Throws `store-failed`. */
-  async at(stream: string, revision: Revision): Promise<ReadEvent | undefined> {
-    const options = { direction: FORWARDS, fromRevision: BigInt(revision), maxCount: 1, requiresLeader: true } as const;
-    for await (const event of this.#events(() => this.#client.readStream(stream, options))) return event;
-    return undefined;
+  at(stream: string, revision: Revision): Promise<ReadEvent | undefined> {
+    return this.#one({ of: { stream, from: revision }, count: 1 });
   }
 
   /**
@@ -48,47 +48,51 @@ export class Reads {
    */
   async *all(from: Position): AsyncGenerator<ReadEvent> {
     try {
-      yield* this.#allFrom(from, from === 0 ? START : placeOf(from - 1));
+      yield* this.#allFrom(from, Math.max(0, from - 1));
     } catch (error) {
       if (!isBadPosition(error instanceof Error ? error.cause : error)) throw error;
-      yield* this.#allFrom(from, placeOf(from));
+      yield* this.#allFrom(from, from);
     }
   }
 
-  async *#allFrom(from: Position, fromPosition: typeof START | ReturnType<typeof placeOf>): AsyncGenerator<ReadEvent> {
-    const options = { direction: FORWARDS, fromPosition, requiresLeader: true } as const;
-    for await (const event of this.#events(() => this.#client.readAll(options, BUFFERED))) {
+  async *#allFrom(from: Position, place: Position): AsyncGenerator<ReadEvent> {
+    for await (const event of this.#events({ of: { stream: undefined, from: place } })) {
       if (Number(event.position?.commit ?? 0n) >= from) yield event;
     }
   }
 
   /** Position behind the last event of all, 0 for an empty log. Throws `store-failed`. */
   async head(): Promise<Position> {
-    const options = { direction: BACKWARDS, fromPosition: END, maxCount: 1, requiresLeader: true } as const;
-    for await (const { position } of this.#events(() => this.#client.readAll(options))) return Number(position?.commit ?? -1n) + 1;
-    return 0;
+    const last = await this.#one({ of: { stream: undefined, from: 'end' }, isBackwards: true, count: 1 });
+    return Number(last?.position?.commit ?? -1n) + 1;
   }
 
-  async *#events(open: () => Streaming): AsyncGenerator<ReadEvent> {
-    const read = open();
+  /** R3. */
+  async #one(range: ReadRange): Promise<ReadEvent | undefined> {
+    let one: ReadEvent | undefined;
+    for await (const event of this.#events(range)) one ??= event;
+    return one;
+  }
+
+  async *#events(range: ReadRange): AsyncGenerator<ReadEvent> {
+    let call: ReadCall | undefined;
+    let isOver = false;
     try {
-      // A link whose target is gone has no event.
-      for await (const { event } of read) if (event !== undefined) yield event;
+      call = await this.#open(readRequest(range));
+      // The iteration throws it; a call that is cancelled errs once more, when nobody iterates.
+      call.on('error', () => undefined);
+      for await (const response of call) {
+        const record = response.getEvent()?.getEvent();
+        if (record !== undefined) yield recordedEvent(record);
+      }
+      isOver = true;
     } catch (error) {
-      if (!isNoStream(error)) throw storeFailed(error);
+      isOver = true;
+      throw storeFailed(error);
     } finally {
-      // One that never began has said so above, and cannot be cancelled either.
-      await read.cancel().catch(() => undefined);
+      if (!isOver) call?.cancel();
     }
   }
-}
-
-/** Larger buffers than the client's own: a fold reads many small events. */
-const BUFFERED = { highWaterMark: 512 };
-
-/** A read under way. */
-interface Streaming extends AsyncIterable<{ readonly event?: ReadEvent | undefined }> {
-  cancel(): Promise<void>;
 }
 
 /** The place of an event in the log: events that were appended one by one have one number for both. */

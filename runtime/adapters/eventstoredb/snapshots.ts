@@ -28,6 +28,13 @@ export class Snapshots {
 
   /** The newest whole snapshot, undefined if there is none. Throws `store-failed`. */
   async load(stream: StreamName): Promise<Uint8Array | undefined> {
+    const last = await this.#reads.last(snapshotStream(stream));
+    if (last === undefined) return undefined;
+    if (last.data instanceof Uint8Array && (last.metadata as Part).parts === 1) return Uint8Array.prototype.slice.call(last.data);
+    return this.#inParts(stream);
+  }
+
+  async #inParts(stream: StreamName): Promise<Uint8Array | undefined> {
     const parts: Uint8Array[] = [];
     let wanted: Part | undefined;
     for await (const { data, metadata } of this.#reads.backwards(snapshotStream(stream), 2 ** 16)) {

@@ -6,6 +6,7 @@ import { afterEach } from 'vitest';
 import { type CommandIo, perdureCommand } from '../../../runtime/cli/command.ts';
 import { reportError } from '../../../runtime/cli/report.ts';
 import { openStoreForReading, streamChecks } from '../../../runtime/offline.ts';
+import { renewStore } from '../../../runtime/stores.ts';
 
 const directories: string[] = [];
 afterEach(async () => {
@@ -54,6 +55,7 @@ export async function perdure(
       for await (const line of lines) out.push(line);
     },
     openStoreForReading,
+    renewStore,
     streamChecks,
     ...other,
   };

@@ -49,6 +49,7 @@ function command(env: Record<string, string> = {}, stops: () => Promise<void> = 
     },
     pour: unasked,
     openStoreForReading: unasked,
+    renewStore: unasked,
     streamChecks: () => {
       throw new Error('no check was asked for');
     },
