@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { PerdureError } from '../../core/errors.ts';
 import type { Revision, StreamName } from '../../core/record.ts';
 import { blobStream } from './names.ts';
@@ -12,6 +13,9 @@ const PART_BYTES = 900 * 1024;
 
 /**
  * Large payloads. One that is written twice, because its turn was sent again after a crash, is there twice and means nothing.
+ *
+ * Invariants:
+ * B1. A payload is made of its own parts only: those of another one, which somebody writes for the same stream at the same time, may stand between them.
  */
 export class Blobs {
   readonly #appends: SystemAppends;
@@ -25,10 +29,13 @@ export class Blobs {
   /** Stores packed data; gives the revision that it is found by. Throws `store-failed`. */
   async put(stream: StreamName, packed: Uint8Array, format: PayloadFormat): Promise<Revision> {
     const parts = Math.ceil(packed.length / PART_BYTES);
+    const blob = randomUUID();
     let first: Revision | undefined;
     for (let part = 0; part < parts; part += 1) {
       const bytes = packed.subarray(part * PART_BYTES, (part + 1) * PART_BYTES);
-      const revision = await this.#appends.add(blobStream(stream), [bytesEvent('perdure.blob', bytes, { format, part, parts })]);
+      const revision = await this.#appends.add(blobStream(stream), [
+        bytesEvent('perdure.blob', bytes, { blob, format, part, parts } satisfies Part),
+      ]);
       first ??= revision;
     }
     return first ?? -1;
@@ -37,9 +44,11 @@ export class Blobs {
   /** Data by its revision. Throws `store-failed`, `store-corrupt` if it is not there. */
   async get(stream: StreamName, revision: Revision): Promise<unknown> {
     const found: Uint8Array[] = [];
+    let blob: string | undefined;
     for await (const { data, metadata } of this.#reads.stream(blobStream(stream), revision)) {
       const about = metadata as Part;
-      if (!(data instanceof Uint8Array) || about.part !== found.length) continue;
+      if (!(data instanceof Uint8Array) || about.part !== found.length || (found.length > 0 && about.blob !== blob)) continue;
+      blob = about.blob;
       found.push(data);
       if (found.length === about.parts) return unpackData(Buffer.concat(found), about.format);
     }
@@ -48,6 +57,8 @@ export class Blobs {
 }
 
 interface Part {
+  /** The payload that it is a part of. */
+  readonly blob: string;
   readonly format: PayloadFormat;
   readonly part: number;
   readonly parts: number;
