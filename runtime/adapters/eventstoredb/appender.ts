@@ -15,6 +15,7 @@ import type { AppendCall } from './connection.ts';
  * P1. Every append is settled exactly once: by its answer, by the end of its call, or after `timeoutMs`. An answer to what was settled is ignored.
  * P2. At most `maxInFlight` appends and about `maxInFlightBytes` are out; the others wait, in order.
  * P3. A call that errs or ends is over for all that is out on it; the next append opens another.
+ * P4. What is larger than any server takes in one message is refused unsent: sent, it would end the call for all that is out on it.
  */
 export interface ProposedEvent {
   /** A UUID: the server knows a re-sent append by it. */
@@ -57,6 +58,9 @@ const SWEEP_MS = 250;
  */
 const SERVER_DEADLINE_MS = 10 * 365 * 86_400_000;
 
+/** Most that is sent as one append: the server's limit of a message is 16 MiB less 10 000 bytes. */
+const MAX_APPEND_BYTES = 15 * 1024 * 1024;
+
 export class Appender {
   readonly #options: AppenderOptions;
   /** By number, in the order of sending. */
@@ -80,6 +84,11 @@ export class Appender {
 
   /** Sends an append; its `settled` is told later, never from inside. */
   append(append: Append): void {
+    if (sizeOf(append) > MAX_APPEND_BYTES) {
+      const message = `the append holds ${sizeOf(append)} bytes, more than a message may`;
+      this.#options.clock.soon(() => append.settled({ kind: 'refused', code: 'turn-too-large', message }));
+      return;
+    }
     this.#waiting.push(append);
     this.#flush();
   }
@@ -109,7 +118,7 @@ export class Appender {
   #send(call: AppendCall, append: Append): void {
     this.#numbers += 1;
     const number = this.#numbers;
-    const bytes = append.events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 256);
+    const bytes = sizeOf(append);
     this.#inFlight.set(number, { append, bytes, untilMs: this.#options.clock.now() + this.#options.timeoutMs });
     this.#bytes += bytes;
     call.write(requestOf(append, number, this.#options.clock.now() + SERVER_DEADLINE_MS));
@@ -187,6 +196,14 @@ export class Appender {
     if (this.pending === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
+
+/** About what an append takes on the wire, in bytes. */
+function sizeOf({ events }: Append): number {
+  return events.reduce((sum, { type, data, metadata }) => sum + data.length + metadata.length + 2 * type.length + PER_EVENT_BYTES, 256);
+}
+
+/** Its id and the names of its properties. */
+const PER_EVENT_BYTES = 128;
 
 function requestOf({ stream, expected, events }: Append, number: number, deadlineMs: number): streams.BatchAppendReq {
   const options = new streams.BatchAppendReq.Options();
