@@ -1,19 +1,8 @@
 import { errorText, PerdureError } from '../../core/errors.ts';
 import type { AppendResult } from './append-result.ts';
 
-/** What the client's errors are: those of a command have a `type`, those of the connection a code of gRPC. */
-function typeOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return '';
-  return 'type' in error && typeof error.type === 'string' ? error.type : '';
-}
-
 /** Status of gRPC. */
 const INVALID_ARGUMENT = 3;
-
-/** There is no such stream, or nothing of it is left. */
-export function isNoStream(error: unknown): boolean {
-  return typeOf(error) === 'stream-not-found' || typeOf(error) === 'no-stream';
-}
 
 /** The server does not take the position that a read was to begin at. */
 export function isBadPosition(error: unknown): boolean {

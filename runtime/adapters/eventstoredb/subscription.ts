@@ -92,6 +92,8 @@ export class LogSubscription implements Subscription {
       this.#failures = 0;
       return read;
     } catch (error) {
+      // The connection was closed under a read.
+      if (this.#isDone) return { turns: [], checkpoint: cursor, isEnd: false };
       this.#failures += 1;
       if (this.#failures === 1)
         this.#parts.notice(`the log cannot be read from position ${cursor} on (${errorText(error)}); it is tried again`);
