@@ -16,6 +16,7 @@ const PART_BYTES = 900 * 1024;
  *
  * Invariants:
  * B1. A payload is made of its own parts only: those of another one, which somebody writes for the same stream at the same time, may stand between them.
+ * B2. It begins at its revision: where that was forgotten, no later one is taken for it.
  */
 export class Blobs {
   readonly #appends: SystemAppends;
@@ -45,8 +46,9 @@ export class Blobs {
   async get(stream: StreamName, revision: Revision): Promise<unknown> {
     const found: Uint8Array[] = [];
     let blob: string | undefined;
-    for await (const { data, metadata } of this.#reads.stream(blobStream(stream), revision)) {
+    for await (const { revision: at, data, metadata } of this.#reads.stream(blobStream(stream), revision)) {
       const about = metadata as Part;
+      if (found.length === 0 && Number(at) !== revision) break;
       if (!(data instanceof Uint8Array) || about.part !== found.length || (found.length > 0 && about.blob !== blob)) continue;
       blob = about.blob;
       found.push(data);
