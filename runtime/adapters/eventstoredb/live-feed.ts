@@ -16,7 +16,8 @@ import type { Turns } from './turns.ts';
  * Invariants:
  * L1. The tail has no gap: after a loss the feed goes on behind the last event that it was handed, never from what the server says it has looked at,
  *     which may be ahead of events that are still on their way.
- * L2. An error, an end and a silence while the log has grown are one thing: lost. It comes back after a back-off, for ever, until it is closed.
+ * L2. An error, an end and a silence while something was appended that is subscribed to are one thing: lost. It comes back after a back-off, for ever,
+ *     until it is closed.
  */
 export interface LiveFeedParts {
   readonly client: EventStoreDBClient;
@@ -44,6 +45,9 @@ export class LiveFeed {
   #subscription: Subscribed | undefined;
   #losses = 0;
   #heardMs = 0;
+  /** Behind the last event of which a look has shown that it is not wanted. */
+  #looked: Position = 0;
+  #isLooking = false;
   #isClosed = false;
   #stopWatching: (() => void) | undefined;
 
@@ -94,6 +98,8 @@ export class LiveFeed {
     else {
       const turn = this.#parts.turns.of(event);
       if (turn !== undefined) this.#pending.push(turn);
+      // The flush that waits for it is told; one that fails before that must not end the process.
+      if (turn instanceof Promise) turn.catch(() => undefined);
     }
     if (this.#isFlushing) return;
     this.#isFlushing = true;
@@ -134,24 +140,46 @@ export class LiveFeed {
     this.#parts.clock.after(nextDelayMs(AGAIN, this.#losses, 0.5) ?? AGAIN.maxMs, () => this.#subscribe());
   }
 
-  /** Silence is no proof of loss: only if the log has grown meanwhile. */
+  /** Silence is no proof of loss: only if something that is subscribed to was appended meanwhile. */
   #watch(): void {
-    const { clock, reads, silenceMs } = this.#parts;
+    const { clock, silenceMs } = this.#parts;
+    const isSilent = () => clock.now() - this.#heardMs >= silenceMs;
     this.#stopWatching = clock.after(silenceMs, () => {
       const subscription = this.#subscription;
-      if (subscription !== undefined && clock.now() - this.#heardMs >= silenceMs) {
-        reads.head().then(
-          (head) => {
-            if (head > this.#reached && clock.now() - this.#heardMs >= silenceMs)
-              this.#lost(subscription, 'it is silent, and the log has grown');
+      if (subscription !== undefined && isSilent() && !this.#isLooking) {
+        this.#isLooking = true;
+        this.#hasMissed().then(
+          (hasMissed) => {
+            this.#isLooking = false;
+            if (hasMissed && isSilent()) this.#lost(subscription, 'it is silent, and the log has grown');
           },
-          (error: unknown) => this.#lost(subscription, errorText(error)),
+          (error: unknown) => {
+            this.#isLooking = false;
+            this.#lost(subscription, errorText(error));
+          },
         );
       }
       this.#watch();
     });
   }
+
+  /** Is there anything behind the last event that was handed over? What else was appended is looked at once. */
+  async #hasMissed(): Promise<boolean> {
+    let looked = 0;
+    for await (const event of this.#parts.reads.all(Math.max(this.#reached, this.#looked))) {
+      const position = Number(event.position?.commit ?? 0n);
+      if (position >= this.#reached && SUBSCRIBED_NAME.test(event.streamId)) return true;
+      this.#looked = position + 1;
+      looked += 1;
+      if (looked >= MAX_LOOKED) break;
+    }
+    return false;
+  }
 }
+
+/** Events that are looked at each time that it is silent; the rest the next time. */
+const MAX_LOOKED = 10_000;
+const SUBSCRIBED_NAME = new RegExp(SUBSCRIBED);
 
 interface Subscribed {
   on(event: 'data', listener: (resolved: { readonly event?: ReadEvent | undefined }) => void): unknown;
