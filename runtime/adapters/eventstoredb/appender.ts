@@ -1,10 +1,9 @@
-import shared from '@eventstore/db-client/generated/shared_pb.js';
-import streams from '@eventstore/db-client/generated/streams_pb.js';
-import empty from 'google-protobuf/google/protobuf/empty_pb.js';
-import timestamp from 'google-protobuf/google/protobuf/timestamp_pb.js';
+import type shared from '@eventstore/db-client/generated/shared_pb.js';
+import type streams from '@eventstore/db-client/generated/streams_pb.js';
 import { errorText } from '../../core/errors.ts';
 import type { Revision, StreamName } from '../../core/record.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { appendRequest } from './append-request.ts';
 import { type AppendResult, resultOf } from './append-result.ts';
 import type { AppendCall } from './connection.ts';
 
@@ -121,7 +120,7 @@ export class Appender {
     const bytes = sizeOf(append);
     this.#inFlight.set(number, { append, bytes, untilMs: this.#options.clock.now() + this.#options.timeoutMs });
     this.#bytes += bytes;
-    call.write(requestOf(append, number, this.#options.clock.now() + SERVER_DEADLINE_MS));
+    call.write(appendRequest(append, number, this.#options.clock.now() + SERVER_DEADLINE_MS));
     this.#sweep();
   }
 
@@ -204,34 +203,6 @@ function sizeOf({ events }: Append): number {
 
 /** Its id and the names of its properties. */
 const PER_EVENT_BYTES = 128;
-
-function requestOf({ stream, expected, events }: Append, number: number, deadlineMs: number): streams.BatchAppendReq {
-  const options = new streams.BatchAppendReq.Options();
-  options.setStreamIdentifier(new shared.StreamIdentifier().setStreamName(Buffer.from(stream)));
-  options.setDeadline(timestamp.Timestamp.fromDate(new Date(deadlineMs)));
-  if (expected === 'any') options.setAny(new empty.Empty());
-  else if (expected < 0) options.setNoStream(new empty.Empty());
-  else options.setStreamPosition(String(expected));
-  const structured = new shared.UUID.Structured().setMostSignificantBits('0').setLeastSignificantBits(String(number));
-  const request = new streams.BatchAppendReq();
-  request.setCorrelationId(new shared.UUID().setStructured(structured));
-  request.setOptions(options);
-  request.setProposedMessagesList(events.map(messageOf));
-  request.setIsFinal(true);
-  return request;
-}
-
-function messageOf({ id, type, isJson, data, metadata }: ProposedEvent): streams.BatchAppendReq.ProposedMessage {
-  const message = new streams.BatchAppendReq.ProposedMessage();
-  message.setId(new shared.UUID().setString(id));
-  message
-    .getMetadataMap()
-    .set('type', type)
-    .set('content-type', isJson ? 'application/json' : 'application/octet-stream');
-  message.setData(data);
-  message.setCustomMetadata(metadata);
-  return message;
-}
 
 /** The number of an append, as it comes back: as two halves, or as text. */
 function numberOf(id: shared.UUID | undefined): number {

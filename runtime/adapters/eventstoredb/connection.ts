@@ -1,14 +1,14 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import type streamsPb from '@eventstore/db-client/generated/streams_pb.js';
+import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
 import { errorText, PerdureError } from '../../core/errors.ts';
 
 /**
  * The connections to one store: the real client twice, once for appends and once for all that reads, so that neither waits behind the other.
  *
  * For appends and reads only its connection is used (channel, discovery, TLS, credentials, redirection to the leader): what the client does with appends
- * hangs, ends the process or answers for others when a connection breaks, and it resets its call whenever it reads a stream that is not there. The members that give access to it are not part of the client's surface, so
- * its version is fixed and `openConnection` checks that they are there.
+ * hangs, ends the process or answers for others when a connection breaks, and it resets its call whenever it reads a stream that is not there. The
+ * members that give access to it are not part of the client's surface, so its version is fixed and `openConnection` checks that they are there.
  */
 export interface Connection {
   readonly reads: EventStoreDBClient;
@@ -20,9 +20,9 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** A call that carries appends and their answers, as gRPC's duplex stream does. */
+/** A call that carries appends (each a `BatchAppendReq` as bytes) and their answers, as gRPC's duplex stream does. */
 export interface AppendCall {
-  write(request: streamsPb.BatchAppendReq): boolean;
+  write(request: Buffer): boolean;
   cancel(): void;
   on(event: 'data', listener: (answer: streamsPb.BatchAppendResp) => void): AppendCall;
   on(event: 'error', listener: (error: Error) => void): AppendCall;
@@ -36,11 +36,22 @@ export interface ReadCall extends AsyncIterable<streamsPb.ReadResp> {
 }
 
 interface Calls {
-  batchAppend(...args: unknown[]): AppendCall;
+  makeBidiStreamRequest<A>(
+    path: string,
+    serialize: (request: Buffer) => Buffer,
+    deserialize: (bytes: Buffer) => A,
+    ...args: unknown[]
+  ): AppendCall;
   read(request: streamsPb.ReadReq, ...args: unknown[]): ReadCall;
 }
 type StreamCreator = <C>(client: unknown, name: string, make: (client: Calls) => C) => () => Promise<C>;
 type CallArguments = (options: { readonly requiresLeader: boolean }, call: { readonly deadline: number }) => unknown[];
+
+const BATCH_APPEND = '/event_store.client.streams.Streams/BatchAppend';
+
+function asItIs(bytes: Buffer): Buffer {
+  return bytes;
+}
 
 /** Connects (lazily) to `url`, an `esdb://` connection string. Throws `invalid-config` for one that is not understood. */
 export function openConnection(url: string): Connection {
@@ -48,7 +59,9 @@ export function openConnection(url: string): Connection {
   const reads = clientOf(url);
   return {
     reads,
-    openAppends: opener(appends, 'append', (calls, args) => calls.batchAppend(...args)),
+    openAppends: opener(appends, 'append', (calls, args) =>
+      calls.makeBidiStreamRequest(BATCH_APPEND, asItIs, streamsPb.BatchAppendResp.deserializeBinary, ...args),
+    ),
     openRead: (request) => opener(reads, 'read', (calls, args) => calls.read(request, ...args))(),
     close: async () => {
       await Promise.all([appends, reads].map(closed));

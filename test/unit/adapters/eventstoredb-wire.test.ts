@@ -1,0 +1,76 @@
+import streams from '@eventstore/db-client/generated/streams_pb.js';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { appendRequest } from '../../../runtime/adapters/eventstoredb/append-request.ts';
+import type { ProposedEvent } from '../../../runtime/adapters/eventstoredb/appender.ts';
+import { WireReader, WireWriter } from '../../../runtime/adapters/eventstoredb/wire.ts';
+
+const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300 });
+const bytes = fc.uint8Array({ maxLength: 400 });
+const event: fc.Arbitrary<ProposedEvent> = fc.record({ id: fc.uuid(), type: text, isJson: fc.boolean(), data: bytes, metadata: bytes });
+const expected = fc.oneof(fc.constant('any' as const), fc.constant(-1), fc.nat(), fc.maxSafeNat());
+
+test('an append reads in the generated classes as what was asked for', () => {
+  fc.assert(
+    fc.property(
+      text,
+      expected,
+      fc.array(event, { maxLength: 5 }),
+      fc.maxSafeNat(),
+      fc.nat(),
+      (stream, revision, events, number, deadlineS) => {
+        const append = { stream, expected: revision, events, settled: () => undefined };
+        const read = streams.BatchAppendReq.deserializeBinary(appendRequest(append, number, deadlineS * 1_000));
+        const options = read.getOptions();
+        expect(read.getIsFinal()).toBe(true);
+        expect(read.getCorrelationId()?.getStructured()?.getLeastSignificantBits()).toBe(String(number));
+        expect(Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString()).toBe(Buffer.from(stream).toString());
+        expect(options?.getDeadline()?.getSeconds()).toBe(deadlineS);
+        expect([options?.hasAny(), options?.hasNoStream(), options?.hasStreamPosition()]).toEqual([
+          revision === 'any',
+          revision === -1,
+          revision !== 'any' && revision >= 0,
+        ]);
+        if (options?.hasStreamPosition() === true) expect(options.getStreamPosition()).toBe(String(revision));
+        expect(read.getProposedMessagesList().map(eventOf)).toEqual(events.map(plain));
+      },
+    ),
+  );
+});
+
+function eventOf(message: streams.BatchAppendReq.ProposedMessage) {
+  const properties = message.getMetadataMap();
+  return {
+    id: message.getId()?.getString(),
+    type: properties.get('type'),
+    isJson: properties.get('content-type') === 'application/json',
+    data: [...message.getData_asU8()],
+    metadata: [...message.getCustomMetadata_asU8()],
+  };
+}
+
+function plain({ data, metadata, type, ...rest }: ProposedEvent) {
+  return { ...rest, type: Buffer.from(type).toString(), data: [...data], metadata: [...metadata] };
+}
+
+test('W1: what exceeds its capacity is an error, not a message that is cut off', () => {
+  const writer = new WireWriter(4);
+  writer.number(1, 1);
+  expect(() => writer.bytes(2, new Uint8Array(8))).toThrow(RangeError);
+});
+
+test('W2: fields that nobody asks for are passed over, whatever they hold; what is cut off is an error', () => {
+  const writer = new WireWriter(64);
+  writer.text(4, 'wanted');
+  writer.bytes(3, new Uint8Array(3));
+  writer.number(2, 2 ** 53 - 1);
+  const made = Buffer.concat([Buffer.from([1 * 8 + 5, 0, 0, 0, 0, 1 * 8 + 1, 0, 0, 0, 0, 0, 0, 0, 0]), writer.finish()]);
+  const reader = new WireReader(made);
+  let wanted = '';
+  while (reader.next()) if (reader.field === 4) wanted = reader.text();
+  expect(wanted).toBe('wanted');
+  const cut = new WireReader(made.subarray(0, -1));
+  expect(() => {
+    while (cut.next());
+  }).toThrow(RangeError);
+});
