@@ -30,9 +30,10 @@ export class Forgotten {
     for await (const { data } of this.#reads.stream(FORGOTTEN_STREAM, 0)) this.note(data);
   }
 
-  /** An entry of the list, made here or by another node. */
+  /** An entry of the list, made here or by another node. What is none is passed over: anybody can append there. */
   note(entry: unknown): void {
-    const { stream, before } = entry as Entry;
+    if (!isEntry(entry)) return;
+    const { stream, before } = entry;
     if (before > this.beforeOf(stream)) this.#before.set(stream, before);
   }
 
@@ -80,4 +81,9 @@ export class Forgotten {
 interface Entry {
   readonly stream: StreamName;
   readonly before: Revision;
+}
+
+function isEntry(data: unknown): data is Entry {
+  if (typeof data !== 'object' || data === null || !('stream' in data) || !('before' in data)) return false;
+  return typeof data.stream === 'string' && typeof data.before === 'number';
 }

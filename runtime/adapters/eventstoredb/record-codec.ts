@@ -9,6 +9,7 @@ import type { ProposedEvent } from './appender.ts';
  * Invariants:
  * D1. The same record of the same turn is the same bytes under the same id, however often it is encoded.
  * D2. Turns are handed out record by record: each has a position of its own in the log, and only places of events can be gone on from.
+ * D3. Ours is what carries its turn in its metadata and in its id: what other applications have in their metadata is never taken for it.
  */
 export type PayloadFormat = 'msgpack' | 'json';
 
@@ -84,16 +85,17 @@ export function eventId(turnId: string, index: number): string {
 
 /** Where the data of an event stands that is not in it, undefined if it is. */
 export function blobOf(event: ReadEvent): Revision | undefined {
-  return isOurs(event.metadata) ? event.metadata.blob : undefined;
+  return oursOf(event)?.blob;
 }
 
 /** An event as a turn of one record (D2). What another application wrote is a record of the event's type, so that nothing is passed over unseen. */
 export function turnOf(event: ReadEvent, data = dataOf(event)): StoredTurn {
   const place = { stream: event.streamId, firstRevision: Number(event.revision), position: Number(event.position?.commit ?? -1n) };
-  if (!isOurs(event.metadata)) {
+  const ours = oursOf(event);
+  if (ours === undefined) {
     return { ...place, turnId: event.id, time: event.created.getTime(), records: [{ type: event.type, data, meta: {} }] };
   }
-  const { turn, time, $correlationId, $causationId, blob: _blob, ...rest } = event.metadata;
+  const { turn, time, $correlationId, $causationId, blob: _blob, ...rest } = ours;
   const meta: RecordMeta = {
     ...rest,
     ...($correlationId === undefined || $correlationId === rest.signal ? {} : { correlation: $correlationId }),
@@ -102,14 +104,24 @@ export function turnOf(event: ReadEvent, data = dataOf(event)): StoredTurn {
   return { ...place, turnId: turn, time, records: [{ type: event.type, data, meta }] };
 }
 
-function dataOf({ isJson, data, metadata }: ReadEvent): unknown {
+function dataOf(event: ReadEvent): unknown {
+  const { isJson, data } = event;
   if (isJson) return data;
   if (!(data instanceof Uint8Array)) return null;
-  if (isOurs(metadata)) return metadata.blob === undefined ? packr.unpack(data) : null;
+  const ours = oursOf(event);
+  if (ours !== undefined) return ours.blob === undefined ? packr.unpack(data) : null;
   // Bytes of another application: kept as text, because records hold plain data.
   return Buffer.from(data).toString('base64');
 }
 
-function isOurs(metadata: unknown): metadata is EventMeta {
-  return typeof metadata === 'object' && metadata !== null && 'turn' in metadata && 'time' in metadata && typeof metadata.turn === 'string';
+/** The metadata of an event of ours (D3). */
+function oursOf({ id, metadata }: ReadEvent): EventMeta | undefined {
+  if (typeof metadata !== 'object' || metadata === null || !('turn' in metadata) || !('time' in metadata)) return undefined;
+  const { turn, time } = metadata;
+  if (typeof turn !== 'string' || typeof time !== 'number' || !TURN_ID.test(turn)) return undefined;
+  return id.startsWith(eventId(turn, 0).slice(0, SAME_IN_A_TURN)) ? (metadata as EventMeta) : undefined;
 }
+
+const TURN_ID = /^[\w-]{22}$/;
+/** Characters that the ids of a turn's events have in common: its last four bytes count. */
+const SAME_IN_A_TURN = 28;
