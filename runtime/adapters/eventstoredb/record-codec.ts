@@ -88,10 +88,14 @@ export function blobOf(event: ReadEvent): Revision | undefined {
   return oursOf(event)?.blob;
 }
 
-/** An event as a turn of one record (D2). What another application wrote is a record of the event's type, so that nothing is passed over unseen. */
-export function turnOf(event: ReadEvent, data = dataOf(event)): StoredTurn {
-  const place = { stream: event.streamId, firstRevision: Number(event.revision), position: Number(event.position?.commit ?? -1n) };
+/**
+ * An event as a turn of one record (D2), with its payload if that stands elsewhere. What another application wrote is a record of the event's type, so that
+ * nothing is passed over unseen.
+ */
+export function turnOf(event: ReadEvent, payload?: unknown): StoredTurn {
   const ours = oursOf(event);
+  const data = payload ?? dataOf(event, ours);
+  const place = { stream: event.streamId, firstRevision: Number(event.revision), position: Number(event.position?.commit ?? -1n) };
   if (ours === undefined) {
     return { ...place, turnId: event.id, time: event.created.getTime(), records: [{ type: event.type, data, meta: {} }] };
   }
@@ -104,11 +108,9 @@ export function turnOf(event: ReadEvent, data = dataOf(event)): StoredTurn {
   return { ...place, turnId: turn, time, records: [{ type: event.type, data, meta }] };
 }
 
-function dataOf(event: ReadEvent): unknown {
-  const { isJson, data } = event;
+function dataOf({ isJson, data }: ReadEvent, ours: EventMeta | undefined): unknown {
   if (isJson) return data;
   if (!(data instanceof Uint8Array)) return null;
-  const ours = oursOf(event);
   if (ours !== undefined) return ours.blob === undefined ? packr.unpack(data) : null;
   // Bytes of another application: kept as text, because records hold plain data.
   return Buffer.from(data).toString('base64');
@@ -119,9 +121,22 @@ function oursOf({ id, metadata }: ReadEvent): EventMeta | undefined {
   if (typeof metadata !== 'object' || metadata === null || !('turn' in metadata) || !('time' in metadata)) return undefined;
   const { turn, time } = metadata;
   if (typeof turn !== 'string' || typeof time !== 'number' || !TURN_ID.test(turn)) return undefined;
-  return id.startsWith(eventId(turn, 0).slice(0, SAME_IN_A_TURN)) ? (metadata as EventMeta) : undefined;
+  return isOfTurn(id, turn) ? (metadata as EventMeta) : undefined;
 }
 
 const TURN_ID = /^[\w-]{22}$/;
-/** Characters that the ids of a turn's events have in common: its last four bytes count. */
-const SAME_IN_A_TURN = 28;
+
+/** Has the id of an event what the ids of its turn have in common? That is their first twelve bytes: the last four count. */
+function isOfTurn(id: string, turn: string): boolean {
+  const hex = Buffer.from(turn.slice(0, 16), 'base64url').toString('hex');
+  return PLACES.every(([from, to, at]) => id.startsWith(hex.slice(from, to), at));
+}
+
+/** Where digits of the first twelve bytes (from, to) stand in an id. */
+const PLACES = [
+  [0, 8, 0],
+  [8, 12, 9],
+  [12, 16, 14],
+  [16, 20, 19],
+  [20, 24, 24],
+] as const;
