@@ -2,6 +2,7 @@ import { EventStoreDBClient } from '@eventstore/db-client';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
 import { errorText, PerdureError } from '../../core/errors.ts';
+import { type ReadAnswer, readAnswer } from './recorded-event.ts';
 
 /**
  * The connections to one store: the real client twice, once for appends and once for all that reads, so that neither waits behind the other.
@@ -11,7 +12,6 @@ import { errorText, PerdureError } from '../../core/errors.ts';
  * members that give access to it are not part of the client's surface, so its version is fixed and `openConnection` checks that they are there.
  */
 export interface Connection {
-  readonly reads: EventStoreDBClient;
   /** Opens a call for appends; it reports its end itself (`error`, `end`). Rejects if there is nothing to connect to. */
   openAppends(): Promise<AppendCall>;
   /** Opens a call that reads; iterating it reports its end and its error. Rejects if there is nothing to connect to. */
@@ -30,8 +30,10 @@ export interface AppendCall {
 }
 
 /** A call that reads, as gRPC's readable stream does. */
-export interface ReadCall extends AsyncIterable<streamsPb.ReadResp> {
+export interface ReadCall extends AsyncIterable<ReadAnswer> {
   cancel(): void;
+  on(event: 'data', listener: (answer: ReadAnswer) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
@@ -42,11 +44,17 @@ interface Calls {
     deserialize: (bytes: Buffer) => A,
     ...args: unknown[]
   ): AppendCall;
-  read(request: streamsPb.ReadReq, ...args: unknown[]): ReadCall;
+  makeServerStreamRequest(
+    path: string,
+    serialize: (request: Buffer) => Buffer,
+    deserialize: (bytes: Buffer) => ReadAnswer,
+    ...args: unknown[]
+  ): ReadCall;
 }
 type StreamCreator = <C>(client: unknown, name: string, make: (client: Calls) => C) => () => Promise<C>;
 type CallArguments = (options: { readonly requiresLeader: boolean }, call: { readonly deadline: number }) => unknown[];
 
+const READ = '/event_store.client.streams.Streams/Read';
 const BATCH_APPEND = '/event_store.client.streams.Streams/BatchAppend';
 
 function asItIs(bytes: Buffer): Buffer {
@@ -58,11 +66,13 @@ export function openConnection(url: string): Connection {
   const appends = clientOf(url);
   const reads = clientOf(url);
   return {
-    reads,
     openAppends: opener(appends, 'append', (calls, args) =>
       calls.makeBidiStreamRequest(BATCH_APPEND, asItIs, streamsPb.BatchAppendResp.deserializeBinary, ...args),
     ),
-    openRead: (request) => opener(reads, 'read', (calls, args) => calls.read(request, ...args))(),
+    openRead: (request) =>
+      opener(reads, 'read', (calls, args) =>
+        calls.makeServerStreamRequest(READ, asItIs, readAnswer, Buffer.from(request.serializeBinary()), ...args),
+      )(),
     close: async () => {
       await Promise.all([appends, reads].map(closed));
     },

@@ -140,7 +140,7 @@ export class EventStoreDBStore implements EventStore {
     await this.#parts.commits.idle();
     await this.#parts.appender.idle();
     for (const subscription of [...this.#subscriptions]) subscription.close();
-    await this.#parts.feed.close();
+    this.#parts.feed.close();
     await this.#parts.connection.close();
   }
 

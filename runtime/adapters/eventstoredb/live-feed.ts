@@ -1,12 +1,15 @@
-import { type EventStoreDBClient, START, streamNameFilter } from '@eventstore/db-client';
+import type streamsPb from '@eventstore/db-client/generated/streams_pb.js';
 import { errorText } from '../../core/errors.ts';
 import type { Position, StoredTurn } from '../../core/record.ts';
 import { nextDelayMs, type RetryPolicy } from '../../core/retry.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Tail } from '../shared/tail.ts';
+import type { ReadCall } from './connection.ts';
+import { follow } from './follow.ts';
 import type { Forgotten } from './forgotten.ts';
 import { FORGOTTEN_STREAM, SUBSCRIBED } from './names.ts';
-import { placeOf, type Reads } from './reads.ts';
+import { followRequest } from './read-request.ts';
+import type { Reads } from './reads.ts';
 import type { ReadEvent } from './record-codec.ts';
 import type { Turns } from './turns.ts';
 
@@ -20,7 +23,8 @@ import type { Turns } from './turns.ts';
  *     until it is closed.
  */
 export interface LiveFeedParts {
-  readonly client: EventStoreDBClient;
+  /** Opens calls, of the connection. */
+  readonly open: (request: streamsPb.ReadReq) => Promise<ReadCall>;
   readonly reads: Reads;
   readonly turns: Turns;
   readonly forgotten: Forgotten;
@@ -33,7 +37,7 @@ export interface LiveFeedParts {
 
 const AGAIN: RetryPolicy = { initialMs: 50, factor: 2, maxMs: 2_000, attempts: Number.POSITIVE_INFINITY };
 /** Records looked at by the server between two filtered ones before it reads on: large, because nearly all are wanted. */
-const FILTER = streamNameFilter({ regex: SUBSCRIBED, maxSearchWindow: 512 });
+const SEARCH_WINDOW = 512;
 
 export class LiveFeed {
   readonly #parts: LiveFeedParts;
@@ -42,7 +46,8 @@ export class LiveFeed {
   #pending: (StoredTurn | Promise<StoredTurn | undefined>)[] = [];
   #pendingEnd: Position;
   #isFlushing = false;
-  #subscription: Subscribed | undefined;
+  /** Ends the subscription. */
+  #stop: (() => void) | undefined;
   #losses = 0;
   #heardMs = 0;
   /** Behind the last event of which a look has shown that it is not wanted. */
@@ -65,27 +70,24 @@ export class LiveFeed {
     return this.#losses;
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#isClosed = true;
     this.#stopWatching?.();
-    const subscription = this.#subscription;
-    this.#subscription = undefined;
-    await subscription?.unsubscribe();
+    this.#stop?.();
+    this.#stop = undefined;
   }
 
   #subscribe(): void {
     if (this.#isClosed) return;
-    const from = this.#reached === 0 ? START : placeOf(this.#reached - 1);
     this.#heardMs = this.#parts.clock.now();
-    const subscription: Subscribed = this.#parts.client.subscribeToAll({ fromPosition: from, filter: FILTER, requiresLeader: true });
-    this.#subscription = subscription;
-    const lost = (why: string) => this.#lost(subscription, why);
-    subscription.on('data', ({ event }) => {
-      if (this.#subscription === subscription && event !== undefined) this.#heard(event);
-    });
-    subscription.on('error', (error) => lost(errorText(error)));
-    subscription.on('end', () => lost('the server ended it'));
-    subscription.on('close', () => lost('it was closed'));
+    const request = followRequest(Math.max(0, this.#reached - 1), SUBSCRIBED, SEARCH_WINDOW);
+    const stop: () => void = follow(
+      this.#parts.open,
+      request,
+      (event) => this.#heard(event),
+      (why) => this.#lost(stop, why),
+    );
+    this.#stop = stop;
   }
 
   #heard(event: ReadEvent): void {
@@ -125,17 +127,15 @@ export class LiveFeed {
       // A payload could not be fetched: from the last block on everything is read again.
       this.#reached = tail.end;
       this.#pendingEnd = tail.end;
-      if (this.#subscription !== undefined) this.#lost(this.#subscription, errorText(error));
+      if (this.#stop !== undefined) this.#lost(this.#stop, errorText(error));
     }
   }
 
-  #lost(subscription: Subscribed, why: string): void {
-    if (this.#subscription !== subscription || this.#isClosed) return;
-    this.#subscription = undefined;
+  #lost(stop: () => void, why: string): void {
+    if (this.#stop !== stop || this.#isClosed) return;
+    stop();
+    this.#stop = undefined;
     this.#losses += 1;
-    subscription
-      .unsubscribe()
-      .catch((error: unknown) => this.#parts.notice(`a subscription that was lost could not be ended: ${errorText(error)}`));
     if (this.#losses === 1) this.#parts.notice(`the subscription to the log was lost (${why}); it is begun again`);
     this.#parts.clock.after(nextDelayMs(AGAIN, this.#losses, 0.5) ?? AGAIN.maxMs, () => this.#subscribe());
   }
@@ -145,17 +145,17 @@ export class LiveFeed {
     const { clock, silenceMs } = this.#parts;
     const isSilent = () => clock.now() - this.#heardMs >= silenceMs;
     this.#stopWatching = clock.after(silenceMs, () => {
-      const subscription = this.#subscription;
-      if (subscription !== undefined && isSilent() && !this.#isLooking) {
+      const stop = this.#stop;
+      if (stop !== undefined && isSilent() && !this.#isLooking) {
         this.#isLooking = true;
         this.#hasMissed().then(
           (hasMissed) => {
             this.#isLooking = false;
-            if (hasMissed && isSilent()) this.#lost(subscription, 'it is silent, and the log has grown');
+            if (hasMissed && isSilent()) this.#lost(stop, 'it is silent, and the log has grown');
           },
           (error: unknown) => {
             this.#isLooking = false;
-            this.#lost(subscription, errorText(error));
+            this.#lost(stop, errorText(error));
           },
         );
       }
@@ -180,10 +180,3 @@ export class LiveFeed {
 /** Events that are looked at each time that it is silent; the rest the next time. */
 const MAX_LOOKED = 10_000;
 const SUBSCRIBED_NAME = new RegExp(SUBSCRIBED);
-
-interface Subscribed {
-  on(event: 'data', listener: (resolved: { readonly event?: ReadEvent | undefined }) => void): unknown;
-  on(event: 'error', listener: (error: unknown) => void): unknown;
-  on(event: 'end' | 'close', listener: () => void): unknown;
-  unsubscribe(): Promise<void>;
-}

@@ -58,7 +58,7 @@ export async function openEventStoreDB(options: EventStoreDBOptions): Promise<Ev
     const turns = new Turns(blobs, forgotten);
     const tail = new Tail(head, clock.after);
     const feed = new LiveFeed(
-      { client: connection.reads, reads, turns, forgotten, tail, clock, silenceMs: options.silenceMs ?? SILENCE_MS, notice },
+      { open: connection.openRead, reads, turns, forgotten, tail, clock, silenceMs: options.silenceMs ?? SILENCE_MS, notice },
       head,
     );
     const subscription = { reads, turns, forgotten, tail, clock, notice };

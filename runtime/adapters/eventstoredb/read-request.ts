@@ -24,6 +24,16 @@ export function readRequest({ of, isBackwards = false, count = Number.MAX_SAFE_I
   return new streams.ReadReq().setOptions(options);
 }
 
+/** The request of a subscription to the streams whose name matches `regex`, behind `from`; the server tells how far it is at least every `window` events. */
+export function followRequest(from: Position, regex: string, window: number): streams.ReadReq {
+  const { Options } = streams.ReadReq;
+  const expression = new Options.FilterOptions.Expression().setRegex(regex);
+  const filter = new Options.FilterOptions().setStreamIdentifier(expression).setMax(window).setCheckpointintervalmultiplier(1);
+  const request = readRequest({ of: { stream: undefined, from } });
+  request.getOptions()?.setSubscription(new Options.SubscriptionOptions()).setFilter(filter);
+  return request;
+}
+
 function streamFrom(stream: string, from: Revision | 'end'): streams.ReadReq.Options.StreamOptions {
   const options = new streams.ReadReq.Options.StreamOptions();
   options.setStreamIdentifier(new shared.StreamIdentifier().setStreamName(Buffer.from(stream)));

@@ -3,7 +3,6 @@ import type { ReadCall } from './connection.ts';
 import { isBadPosition, storeFailed } from './failures.ts';
 import { type ReadRange, readRequest } from './read-request.ts';
 import type { ReadEvent } from './record-codec.ts';
-import { recordedEvent } from './recorded-event.ts';
 
 /**
  * Reads of streams and of the whole log.
@@ -81,10 +80,7 @@ export class Reads {
       call = await this.#open(readRequest(range));
       // The iteration throws it; a call that is cancelled errs once more, when nobody iterates.
       call.on('error', () => undefined);
-      for await (const response of call) {
-        const record = response.getEvent()?.getEvent();
-        if (record !== undefined) yield recordedEvent(record);
-      }
+      for await (const { event } of call) if (event !== undefined) yield event;
       isOver = true;
     } catch (error) {
       isOver = true;
@@ -93,9 +89,4 @@ export class Reads {
       if (!isOver) call?.cancel();
     }
   }
-}
-
-/** The place of an event in the log: events that were appended one by one have one number for both. */
-export function placeOf(position: Position) {
-  return { commit: BigInt(position), prepare: BigInt(position) };
 }

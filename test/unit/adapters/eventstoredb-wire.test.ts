@@ -1,8 +1,10 @@
+import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { appendRequest } from '../../../runtime/adapters/eventstoredb/append-request.ts';
 import type { ProposedEvent } from '../../../runtime/adapters/eventstoredb/appender.ts';
+import { readAnswer } from '../../../runtime/adapters/eventstoredb/recorded-event.ts';
 import { WireReader, WireWriter } from '../../../runtime/adapters/eventstoredb/wire.ts';
 
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300 });
@@ -52,6 +54,52 @@ function eventOf(message: streams.BatchAppendReq.ProposedMessage) {
 function plain({ data, metadata, type, ...rest }: ProposedEvent) {
   return { ...rest, type: Buffer.from(type).toString(), data: [...data], metadata: [...metadata] };
 }
+
+test('an event that was written with the generated classes is read as what it is', () => {
+  fc.assert(
+    fc.property(text, event, fc.maxSafeNat(), fc.maxSafeNat(), fc.nat(), (stream, { id, type, data }, revision, position, createdMs) => {
+      const record = new streams.ReadResp.ReadEvent.RecordedEvent();
+      record.setId(new shared.UUID().setString(id)).setStreamIdentifier(new shared.StreamIdentifier().setStreamName(Buffer.from(stream)));
+      record.setStreamRevision(String(revision)).setCommitPosition(String(position)).setPreparePosition(String(position));
+      record
+        .getMetadataMap()
+        .set('type', type)
+        .set('content-type', 'application/octet-stream')
+        .set('created', String(createdMs * 10_000));
+      record.setData(data).setCustomMetadata(Buffer.from('{"turn":"t"}'));
+      const answer = new streams.ReadResp().setEvent(new streams.ReadResp.ReadEvent().setEvent(record).setCommitPosition(String(position)));
+      const { event: read } = readAnswer(Buffer.from(answer.serializeBinary()));
+      expect({ ...read, data: [...((read?.data ?? []) as Uint8Array)] }).toEqual({
+        id,
+        streamId: Buffer.from(stream).toString(),
+        revision: BigInt(revision),
+        type: Buffer.from(type).toString(),
+        isJson: false,
+        data: [...data],
+        metadata: { turn: 't' },
+        created: new Date(createdMs),
+        position: { commit: BigInt(position) },
+      });
+    }),
+  );
+});
+
+test.each([
+  ['application/json', '{"a":1}', { a: 1 }, { a: 1 }],
+  ['application/json', '{"a":', '{"a":', Buffer.from('{"a":')],
+  ['application/octet-stream', '', Buffer.alloc(0), undefined],
+])('data and metadata of %s that hold "%s" are read as the stock client reads them', (contentType, text, data, metadata) => {
+  const record = new streams.ReadResp.ReadEvent.RecordedEvent().setData(Buffer.from(text)).setCustomMetadata(Buffer.from(text));
+  record.getMetadataMap().set('content-type', contentType);
+  const answer = new streams.ReadResp().setEvent(new streams.ReadResp.ReadEvent().setEvent(record));
+  expect(readAnswer(Buffer.from(answer.serializeBinary())).event).toMatchObject({ data, metadata });
+});
+
+test('an answer that is no event is read as none', () => {
+  const checkpoint = new streams.ReadResp.Checkpoint().setCommitPosition('7').setPreparePosition('7');
+  for (const answer of [new streams.ReadResp(), new streams.ReadResp().setCheckpoint(checkpoint)])
+    expect(readAnswer(Buffer.from(answer.serializeBinary()))).toEqual({ event: undefined });
+});
 
 test('W1: what exceeds its capacity is an error, not a message that is cut off', () => {
   const writer = new WireWriter(4);
