@@ -79,6 +79,17 @@ test('E2: an append of unknown outcome that another one overtook is a conflict f
   expect(data(await readAll(store, stream))).toEqual(['won', 'too']);
 });
 
+test('E2: a commit that is said to be at the wrong revision is committed, if it is what stands there', async () => {
+  const store = await open();
+  const stream = freshStream();
+  const commit = commitOf(stream, -1, 'a', 'b');
+  const committed = await send(store, commit);
+  await send(store, commitOf(stream, 1, 'c'));
+  server().faults.failAppend('wrong-expected-version');
+  expect(await send(store, commit)).toEqual(committed);
+  expect(data(await readAll(store, stream))).toEqual(['a', 'b', 'c']);
+});
+
 describe('answers that are errors', () => {
   test.each(['timeout', 'not-ready', 'too-busy', 'no-leader'] as const)('A1: %s is unknown, and the call stays', async (error) => {
     const store = await open();
