@@ -32,7 +32,7 @@ test('with the right password appends, reads, values and subscriptions work, als
   const large = { text: 'x'.repeat(200_000) };
   expect((await settle(store, commitOf(stream, 7, { data: large }))).at(-1)).toMatchObject({ kind: 'committed' });
   await store.putValue('v', new Uint8Array([1]));
-  expect(await other.getValue('v')).toEqual(new Uint8Array([1]));
+  expect([...((await other.getValue('v')) ?? [])]).toEqual([1]);
   expect(data(await readAll(other, stream))).toEqual([...written(4), large]);
   expect(await follower.holds(9)).toEqual([...written(4), large]);
 });
