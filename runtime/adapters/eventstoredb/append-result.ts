@@ -1,7 +1,8 @@
 import shared from '@eventstore/db-client/generated/shared_pb.js';
-import type streamsPb from '@eventstore/db-client/generated/streams_pb.js';
+import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Position, Revision } from '../../core/record.ts';
+import { WireReader } from './wire.ts';
 
 /**
  * What the server said of one append.
@@ -19,17 +20,51 @@ export type AppendResult =
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'unknown'; readonly message: string };
 
-/** Reads an answer. */
-export function resultOf(answer: streamsPb.BatchAppendResp): AppendResult {
-  const success = answer.getSuccess();
-  if (success !== undefined) {
-    const position = success.getPosition()?.getCommitPosition();
-    return {
-      kind: 'appended',
-      revision: success.hasCurrentRevision() ? Number(success.getCurrentRevision()) : -1,
-      position: position === undefined ? undefined : Number(position),
-    };
+/** What came back of the append that was sent with a number. */
+export interface AppendAnswer {
+  readonly number: number;
+  readonly result: AppendResult;
+}
+
+/** Reads the bytes of a `BatchAppendResp`. Throws a RangeError for what is cut off. */
+export function appendAnswer(bytes: Buffer): AppendAnswer {
+  const answer = new WireReader(bytes);
+  let number = Number.NaN;
+  let result: AppendResult | undefined;
+  while (answer.next()) {
+    if (answer.field === 1) number = numberIn(answer.message());
+    else if (answer.field === 3) result = appendedIn(answer.message());
   }
+  return { number, result: result ?? failureOf(streamsPb.BatchAppendResp.deserializeBinary(bytes)) };
+}
+
+/** The number of an append, as it comes back: as the second of two halves, or as text. */
+function numberIn(id: WireReader): number {
+  while (id.next()) {
+    if (id.field === 2) return Number.parseInt(id.text().replaceAll('-', '').slice(16), 16);
+    const halves = id.message();
+    while (halves.next()) if (halves.field === 2) return halves.value;
+  }
+  return Number.NaN;
+}
+
+function appendedIn(success: WireReader): AppendResult {
+  let revision = -1;
+  let position: Position | undefined;
+  while (success.next()) {
+    if (success.field === 1) revision = success.value;
+    else if (success.field === 3) position = commitIn(success.message());
+  }
+  return { kind: 'appended', revision, position };
+}
+
+/** A number that is 0 is not sent. */
+function commitIn(place: WireReader): Position {
+  while (place.next()) if (place.field === 1) return place.value;
+  return 0;
+}
+
+function failureOf(answer: streamsPb.BatchAppendResp): AppendResult {
   const error = answer.getError();
   const details = error?.getDetails();
   const type = details?.getTypeUrl().replace(/^.*\//, '') ?? '';

@@ -1,10 +1,8 @@
-import type shared from '@eventstore/db-client/generated/shared_pb.js';
-import type streams from '@eventstore/db-client/generated/streams_pb.js';
 import { errorText } from '../../core/errors.ts';
 import type { Revision, StreamName } from '../../core/record.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { appendRequest } from './append-request.ts';
-import { type AppendResult, resultOf } from './append-result.ts';
+import type { AppendAnswer, AppendResult } from './append-result.ts';
 import type { AppendCall } from './connection.ts';
 
 /**
@@ -148,10 +146,8 @@ export class Appender {
     );
   }
 
-  #answered(answer: streams.BatchAppendResp): void {
-    const number = numberOf(answer.getCorrelationId());
-    const settled = this.#take(number);
-    settled?.(resultOf(answer));
+  #answered({ number, result }: AppendAnswer): void {
+    this.#take(number)?.(result);
     this.#flush();
     this.#tellIdle();
   }
@@ -203,10 +199,3 @@ function sizeOf({ events }: Append): number {
 
 /** Its id and the names of its properties. */
 const PER_EVENT_BYTES = 128;
-
-/** The number of an append, as it comes back: as two halves, or as text. */
-function numberOf(id: shared.UUID | undefined): number {
-  const structured = id?.getStructured();
-  if (structured !== undefined) return Number(structured.getLeastSignificantBits());
-  return Number.parseInt((id?.getString() ?? '').replaceAll('-', '').slice(16), 16);
-}

@@ -1,7 +1,8 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
+import type streamsPb from '@eventstore/db-client/generated/streams_pb.js';
 import { errorText, PerdureError } from '../../core/errors.ts';
+import { type AppendAnswer, appendAnswer } from './append-result.ts';
 import { type ReadAnswer, readAnswer } from './recorded-event.ts';
 
 /**
@@ -24,7 +25,7 @@ export interface Connection {
 export interface AppendCall {
   write(request: Buffer): boolean;
   cancel(): void;
-  on(event: 'data', listener: (answer: streamsPb.BatchAppendResp) => void): AppendCall;
+  on(event: 'data', listener: (answer: AppendAnswer) => void): AppendCall;
   on(event: 'error', listener: (error: Error) => void): AppendCall;
   on(event: 'end', listener: () => void): AppendCall;
 }
@@ -38,10 +39,10 @@ export interface ReadCall extends AsyncIterable<ReadAnswer> {
 }
 
 interface Calls {
-  makeBidiStreamRequest<A>(
+  makeBidiStreamRequest(
     path: string,
     serialize: (request: Buffer) => Buffer,
-    deserialize: (bytes: Buffer) => A,
+    deserialize: (bytes: Buffer) => AppendAnswer,
     ...args: unknown[]
   ): AppendCall;
   makeServerStreamRequest(
@@ -66,9 +67,7 @@ export function openConnection(url: string): Connection {
   const appends = clientOf(url);
   const reads = clientOf(url);
   return {
-    openAppends: opener(appends, 'append', (calls, args) =>
-      calls.makeBidiStreamRequest(BATCH_APPEND, asItIs, streamsPb.BatchAppendResp.deserializeBinary, ...args),
-    ),
+    openAppends: opener(appends, 'append', (calls, args) => calls.makeBidiStreamRequest(BATCH_APPEND, asItIs, appendAnswer, ...args)),
     openRead: (request) =>
       opener(reads, 'read', (calls, args) =>
         calls.makeServerStreamRequest(READ, asItIs, readAnswer, Buffer.from(request.serializeBinary()), ...args),

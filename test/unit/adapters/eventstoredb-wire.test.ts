@@ -1,8 +1,10 @@
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import fc from 'fast-check';
+import empty from 'google-protobuf/google/protobuf/empty_pb.js';
 import { expect, test } from 'vitest';
 import { appendRequest } from '../../../runtime/adapters/eventstoredb/append-request.ts';
+import { appendAnswer } from '../../../runtime/adapters/eventstoredb/append-result.ts';
 import type { ProposedEvent } from '../../../runtime/adapters/eventstoredb/appender.ts';
 import { readAnswer } from '../../../runtime/adapters/eventstoredb/recorded-event.ts';
 import { WireReader, WireWriter } from '../../../runtime/adapters/eventstoredb/wire.ts';
@@ -99,6 +101,36 @@ test('an answer that is no event is read as none', () => {
   const checkpoint = new streams.ReadResp.Checkpoint().setCommitPosition('7').setPreparePosition('7');
   for (const answer of [new streams.ReadResp(), new streams.ReadResp().setCheckpoint(checkpoint)])
     expect(readAnswer(Buffer.from(answer.serializeBinary()))).toEqual({ event: undefined });
+});
+
+const halves = (number: number) =>
+  new shared.UUID().setStructured(new shared.UUID.Structured().setMostSignificantBits('0').setLeastSignificantBits(String(number)));
+const asText = (number: number) =>
+  new shared.UUID().setString(`00000000-0000-0000-${number.toString(16).padStart(16, '0').replace(/^.{4}/, '$&-')}`);
+
+test.each([
+  ['two halves', halves],
+  ['text', asText],
+])('an answer that names its append as %s is read, with revision and position', (_, idOf) => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 50 }), fc.maxSafeNat(), fc.maxSafeNat(), (number, revision, position) => {
+      const place = new shared.AllStreamPosition().setCommitPosition(String(position)).setPreparePosition(String(position));
+      const success = new streams.BatchAppendResp.Success().setCurrentRevision(String(revision)).setPosition(place);
+      const answer = new streams.BatchAppendResp().setCorrelationId(idOf(number)).setSuccess(success);
+      answer.setStreamIdentifier(new shared.StreamIdentifier().setStreamName(Buffer.from('cart-1'))).setStreamPosition('7');
+      const result = { kind: 'appended', revision, position };
+      expect(appendAnswer(Buffer.from(answer.serializeBinary()))).toEqual({ number, result });
+    }),
+  );
+});
+
+test('an answer without a position has none; one that is neither success nor error is unknown', () => {
+  const success = new streams.BatchAppendResp.Success().setNoStream(new empty.Empty()).setNoPosition(new empty.Empty());
+  const answer = new streams.BatchAppendResp().setCorrelationId(halves(3));
+  expect(appendAnswer(Buffer.from(answer.serializeBinary()))).toMatchObject({ number: 3, result: { kind: 'unknown' } });
+  answer.setSuccess(success);
+  const result = { kind: 'appended', revision: -1, position: undefined };
+  expect(appendAnswer(Buffer.from(answer.serializeBinary()))).toEqual({ number: 3, result });
 });
 
 test('W1: what exceeds its capacity is an error, not a message that is cut off', () => {
