@@ -20,7 +20,7 @@ interface Frame {
  * counts. What is done for subscriptions passes through the same libraries as appends: it is told by what stands anywhere above.
  */
 const SUBSCRIBING: readonly RegExp[] = [
-  /eventstoredb\/(live-feed|subscription|turns|reads)\.js$/,
+  /eventstoredb\/(live-feed|follow|recorded-event|subscription|turns|reads)\.js$/,
   /shared\/tail\.js$/,
   /\/projection\//,
   /host\/(agenda|outbox)/,
