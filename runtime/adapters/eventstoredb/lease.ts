@@ -79,14 +79,15 @@ export class Lease {
   async #claim(revision: Revision): Promise<void> {
     const result = await this.#append(revision, false);
     if (result.kind === 'appended') this.#revision = result.revision;
-    else await this.#found(result.kind === 'wrong-revision' ? 'another node was quicker' : result.message);
+    else if (result.kind === 'wrong-revision') await this.#found('store-in-use', 'another node was quicker');
+    else await this.#found('store-failed', result.message);
     await this.#options.appends.setMetadata(NODE_STREAM, { $maxCount: KEPT });
   }
 
   /** An append of which nothing is known: what stands there tells. */
-  async #found(why: string): Promise<void> {
+  async #found(code: 'store-in-use' | 'store-failed', why: string): Promise<void> {
     const seen = await lastOf(this.#options.reads);
-    if (seen?.lease !== this.#id) throw new PerdureError('store-in-use', `the lease ${NODE_STREAM} could not be taken: ${why}`);
+    if (seen?.lease !== this.#id) throw new PerdureError(code, `the lease ${NODE_STREAM} could not be taken: ${why}`);
     this.#revision = seen.revision;
   }
 

@@ -48,7 +48,9 @@ export class LiveFeed {
   #isFlushing = false;
   /** Ends the subscription. */
   #stop: (() => void) | undefined;
+  /** In all, and since it was last whole. */
   #losses = 0;
+  #failures = 0;
   #heardMs = 0;
   /** Behind the last event of which a look has shown that it is not wanted. */
   #looked: Position = 0;
@@ -94,19 +96,30 @@ export class LiveFeed {
     const position = Number(event.position?.commit ?? 0n);
     this.#heardMs = this.#parts.clock.now();
     if (position < this.#reached) return;
+    try {
+      this.#take(event);
+    } catch (error) {
+      // Damaged: the tail ends before it (L1).
+      if (this.#stop !== undefined) this.#lost(this.#stop, errorText(error));
+      return;
+    }
     this.#reached = position + 1;
     this.#pendingEnd = position + 1;
-    if (event.streamId === FORGOTTEN_STREAM) this.#parts.forgotten.note(event.data);
-    else {
-      const turn = this.#parts.turns.of(event);
-      if (turn !== undefined) this.#pending.push(turn);
-      // The flush that waits for it is told; one that fails before that must not end the process.
-      if (turn instanceof Promise) turn.catch(() => undefined);
-    }
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     // What one read of the socket brought makes one block.
     this.#parts.clock.soon(() => void this.#flush());
+  }
+
+  #take(event: ReadEvent): void {
+    if (event.streamId === FORGOTTEN_STREAM) {
+      this.#parts.forgotten.note(event.data);
+      return;
+    }
+    const turn = this.#parts.turns.of(event);
+    if (turn !== undefined) this.#pending.push(turn);
+    // The flush that waits for it is told; one that fails before that must not end the process.
+    if (turn instanceof Promise) turn.catch(() => undefined);
   }
 
   async #flush(): Promise<void> {
@@ -118,7 +131,7 @@ export class LiveFeed {
       const turns = pending.some((turn) => turn instanceof Promise) ? await Promise.all(pending) : pending;
       const known = turns.filter((turn) => turn !== undefined && !(turn instanceof Promise)) as readonly StoredTurn[];
       tail.push(() => known, tail.end, end);
-      this.#losses = 0;
+      this.#failures = 0;
       this.#isFlushing = false;
       if (this.#pending.length > 0) void this.#flush();
     } catch (error) {
@@ -136,8 +149,9 @@ export class LiveFeed {
     stop();
     this.#stop = undefined;
     this.#losses += 1;
-    if (this.#losses === 1) this.#parts.notice(`the subscription to the log was lost (${why}); it is begun again`);
-    this.#parts.clock.after(nextDelayMs(AGAIN, this.#losses, 0.5) ?? AGAIN.maxMs, () => this.#subscribe());
+    this.#failures += 1;
+    if (this.#failures === 1) this.#parts.notice(`the subscription to the log was lost (${why}); it is begun again`);
+    this.#parts.clock.after(nextDelayMs(AGAIN, this.#failures, 0.5) ?? AGAIN.maxMs, () => this.#subscribe());
   }
 
   /** Silence is no proof of loss: only if something that is subscribed to was appended meanwhile. */
