@@ -91,6 +91,7 @@ export class EventStoreDBStore implements EventStore {
     const closed = (ended: LogSubscription) => void this.#subscriptions.delete(ended);
     const subscription = new LogSubscription({ ...this.#parts.subscription, closed }, options);
     this.#subscriptions.add(subscription);
+    this.#parts.feed.start();
     return subscription;
   }
 

@@ -58,13 +58,18 @@ export class LiveFeed {
   #isClosed = false;
   #stopWatching: (() => void) | undefined;
 
-  /** Follows the log from `head` on. */
+  /** Will follow the log from `head` on. */
   constructor(parts: LiveFeedParts, head: Position) {
     this.#parts = parts;
     this.#reached = head;
     this.#pendingEnd = head;
-    this.#subscribe();
+  }
+
+  /** Follows it from now on: somebody wants to know. Again, it does nothing. */
+  start(): void {
+    if (this.#stopWatching !== undefined || this.#isClosed) return;
     this.#watch();
+    this.#subscribe();
   }
 
   /** Times that the subscription was lost. */

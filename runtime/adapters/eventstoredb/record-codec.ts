@@ -59,20 +59,35 @@ export function eventOf(
   format: PayloadFormat,
   blob?: Revision,
 ): ProposedEvent {
-  const { correlation, causation, ...rest } = record.meta;
-  const $correlationId = correlation ?? rest.signal;
-  const meta: EventMeta = {
-    ...($correlationId === undefined ? {} : { $correlationId }),
-    ...(causation === undefined ? {} : { $causationId: causation }),
-    turn: turn.turnId,
-    time: turn.time,
-    ...rest,
-    ...(blob === undefined ? {} : { blob }),
-  };
-  const metadata = Buffer.from(JSON.stringify(meta));
+  const metadata = Buffer.from(metadataOf(record.meta, turn, blob));
   // An empty payload of type JSON would be no JSON.
   const isJson = format === 'json' && blob === undefined;
   return { id: eventId(turn.turnId, index), type: record.type, isJson, data: blob === undefined ? data : NOTHING, metadata };
+}
+
+function metadataOf(
+  meta: RecordMeta,
+  { turnId, time }: { readonly turnId: string; readonly time: number },
+  blob: Revision | undefined,
+): string {
+  // Most records of plain handlers have none of their own: a turn's id and a number need no escaping.
+  if (blob === undefined && isEmpty(meta)) return `{"turn":"${turnId}","time":${time}}`;
+  const { correlation, causation, ...rest } = meta;
+  const $correlationId = correlation ?? rest.signal;
+  const all: EventMeta = {
+    ...($correlationId === undefined ? {} : { $correlationId }),
+    ...(causation === undefined ? {} : { $causationId: causation }),
+    turn: turnId,
+    time,
+    ...rest,
+    ...(blob === undefined ? {} : { blob }),
+  };
+  return JSON.stringify(all);
+}
+
+function isEmpty(meta: RecordMeta): boolean {
+  for (const _ in meta) return false;
+  return true;
 }
 
 /** The id of an event: its turn's, which is random, and its place there. Any 16 bytes but zeros are an id to the server. */
