@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { EmbeddedStats } from './adapters/embedded/event-store.ts';
 import { openEmbeddedStore } from './adapters/embedded/open.ts';
+import type { EventStoreDBStore } from './adapters/eventstoredb/event-store.ts';
 import { renewIdentity } from './adapters/eventstoredb/identity.ts';
 import { Lease } from './adapters/eventstoredb/lease.ts';
 import { openEventStoreDB } from './adapters/eventstoredb/open.ts';
@@ -61,14 +62,7 @@ function embeddedMetrics({ turns, blocks, bytes, writeMs, headPosition, unindexe
 export async function renewStore(url: string, leaseMs: number, notice: (message: string) => void): Promise<string> {
   const store = await openEventStoreDB({ url, partitions: undefined, format: 'msgpack', clock: realClock, notice });
   try {
-    const lease = await Lease.take({
-      ...store.leasing,
-      clock: realClock,
-      holder: holder(),
-      renewMs: leaseMs / RENEWALS,
-      expiresMs: leaseMs,
-      notice,
-    });
+    const lease = await leaseOf(store, leaseMs, notice);
     try {
       return (await renewIdentity(store.leasing.appends, store.leasing.reads)).storeId;
     } finally {
@@ -79,9 +73,9 @@ export async function renewStore(url: string, leaseMs: number, notice: (message:
   }
 }
 
-/** Who holds a lease, for people. */
-function holder(): string {
-  return `${hostname()} (process ${process.pid})`;
+function leaseOf({ leasing }: EventStoreDBStore, leaseMs: number, notice: (message: string) => void): Promise<Lease> {
+  const holder = `${hostname()} (process ${process.pid})`;
+  return Lease.take({ ...leasing, clock: realClock, holder, renewMs: leaseMs / RENEWALS, expiresMs: leaseMs, notice });
 }
 
 /** Without Kafka one node at a time works on a store that several could reach: it holds the lease. */
@@ -89,14 +83,7 @@ async function openShared(url: string, config: ResolvedConfig, notice: (message:
   const { leaseMs, partitions, eventstorePayloads: format } = config;
   const store = await openEventStoreDB({ url, partitions, format, clock: realClock, notice });
   try {
-    const lease = await Lease.take({
-      ...store.leasing,
-      clock: realClock,
-      holder: holder(),
-      renewMs: leaseMs / RENEWALS,
-      expiresMs: leaseMs,
-      notice,
-    });
+    const lease = await leaseOf(store, leaseMs, notice);
     return {
       store,
       head: () => store.stats().headPosition,

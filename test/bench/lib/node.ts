@@ -9,27 +9,38 @@ import { definitionOf } from '../../../runtime/core/definition/entity.ts';
 import type { HostLimits } from '../../../runtime/host/context.ts';
 import { guard, installGuard } from '../../../runtime/host/guard.ts';
 import { createHost, type Host } from '../../../runtime/host/host.ts';
+import type { EventStore } from '../../../runtime/ports/event-store.ts';
 import { builtInProjections, entityFold } from '../../../runtime/projection/definitions.ts';
 import { Projections } from '../../../runtime/projection/projections.ts';
 
 /** A node without HTTP. */
-export interface BareNode {
+export interface BareNode<S extends EventStore = EmbeddedEventStore> {
   readonly host: Host;
-  readonly store: EmbeddedEventStore;
+  readonly store: S;
   readonly projections: Projections;
   stop(): Promise<void>;
 }
 
-/** Composes a node as `runtime/start.ts` does, in production mode, without its HTTP server: what is measured is the runtime itself. */
+/** A node on the embedded store of a directory. */
 export async function startBareNode(
   dataDir: string,
   entities: readonly AnyImplementation[],
   limits: Partial<HostLimits> = {},
 ): Promise<BareNode> {
+  const store = await openEmbeddedStore({ dir: dataDir, partitions: 16, notice: (message) => console.error(message) });
+  return startNodeOn(store, join(dataDir, 'rows'), entities, limits);
+}
+
+/** Composes a node as `runtime/start.ts` does, in production mode, without its HTTP server: what is measured is the runtime itself. It closes the store. */
+export async function startNodeOn<S extends EventStore>(
+  store: S,
+  rowsDir: string,
+  entities: readonly AnyImplementation[],
+  limits: Partial<HostLimits> = {},
+): Promise<BareNode<S>> {
   const definitions = entities.map(definitionOf);
   const uninstall = installGuard();
-  const store = await openEmbeddedStore({ dir: dataDir, partitions: 16, notice: (message) => console.error(message) });
-  const rows = await openEmbeddedReadStore({ dir: join(dataDir, 'rows') });
+  const rows = await openEmbeddedReadStore({ dir: rowsDir });
   const complain = (event: string, fields: Readonly<Record<string, unknown>>) => console.error(event, fields);
   const quiet = () => undefined;
   const host = createHost({
